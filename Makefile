@@ -1,0 +1,103 @@
+# gaff: build, try, test.  `make help` lists the targets.
+
+VERSION := 0.1.0
+
+# ---- Debian 12 packages, the only list of them ----
+BUILD_PACKAGES := gcc libc6-dev make pkg-config binutils libfcgi-dev \
+	libzmq3-dev libjansson-dev libssl-dev libsqlite3-dev libjq-dev \
+	libcurl4-openssl-dev
+DEMO_PACKAGES := lighttpd openssl curl
+TEST_PACKAGES := libcmocka-dev python3 python3-pytest lighttpd nginx-light \
+	apache2 libapache2-mod-fcgid spawn-fcgi curl openssl jq clang-format-14 \
+	clang-tidy-14
+
+# ---- flags; SAN=1 adds ASan and UBSan and builds beside ----
+SAN ?= 0
+O := $(if $(filter 1,$(SAN)),build/san,build)
+CC := gcc
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
+	-Wmissing-prototypes -Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef \
+	-Wvla -Wformat=2 -Wconversion -Wswitch-enum -Wimplicit-fallthrough \
+	-Wnull-dereference
+HARD := -fPIE -fstack-protector-strong
+CFLAGS ?= -O2 -g
+CPPFLAGS += -D_GNU_SOURCE -DGAFF_VERSION='"$(VERSION)"'
+ifeq ($(SAN),1)
+HARD += -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+	-fno-omit-frame-pointer
+LDFLAGS += -fsanitize=address,undefined
+else
+CPPFLAGS += -D_FORTIFY_SOURCE=2
+endif
+ifeq ($(CI),true)
+WARN += -Werror
+endif
+ALL_CFLAGS = -std=c11 $(CFLAGS) $(WARN) $(HARD) -pthread
+LDFLAGS += -pie -Wl,-z,relro,-z,now -pthread
+
+# ---- what each program is made of ----
+SHARED := buf clock codec config config_file config_route config_source \
+	deadletter event form jsonpick log net pattern scheme scheme_builtin \
+	scheme_keys scheme_find scheme_sign scheme_verify secret units wire zsock
+FCGI := ingest link listen rank reply request request_cgi
+WORKER := admin deadletters dest dest_post dest_run dispatch filter \
+	filter_helper intake links retry route spawn spawner store \
+	store_memory store_sqlite tasks
+CLI := cmd_check cmd_dead cmd_events cmd_match cmd_replay cmd_schemes \
+	cmd_secret cmd_send cmd_show cmd_sign cmd_status cmd_verify
+
+LIB_OBJS := $(SHARED:%=$O/shared/%.o) $O/schemes_conf.o
+FCGI_OBJS := $(FCGI:%=$O/fcgi/%.o)
+WORKER_OBJS := $(WORKER:%=$O/worker/%.o)
+CLI_OBJS := $(CLI:%=$O/cli/%.o)
+
+LIBS := -lzmq -ljansson -lcrypto
+FCGI_LIBS := -lfcgi $(LIBS)
+WORKER_LIBS := -lsqlite3 -lcurl -ljq $(LIBS)
+CLI_LIBS := -lcurl $(LIBS)
+
+PROGRAMS := $O/gaff.fcgi $O/gaff-worker $O/gaff
+
+all: $(PROGRAMS)
+
+$O/gaff.fcgi: $O/fcgi/main.o $(FCGI_OBJS) $O/libgaff.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(FCGI_LIBS)
+$O/gaff-worker: $O/worker/main.o $(WORKER_OBJS) $O/libgaff.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(WORKER_LIBS)
+$O/gaff: $O/cli/main.o $(CLI_OBJS) $O/libgaff.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(CLI_LIBS)
+$O/libgaff.a: $(LIB_OBJS)
+	rm -f $@
+	$(AR) rcs $@ $^
+
+$O/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# conf/schemes.conf as bytes: _binary_conf_schemes_conf_start and _end
+$O/schemes_conf.o: conf/schemes.conf
+	@mkdir -p $(@D)
+	$(LD) -r -b binary -z noexecstack -o $@ $<
+
+# ---- tests ----
+UNIT := $(patsubst tests/unit/%.c,$O/tests/unit/%,$(wildcard tests/unit/test_*.c))
+TOOLS := $(patsubst tests/tool/%.c,$O/tests/tool/%,$(wildcard tests/tool/*.c))
+UNIT_OBJS := $O/tests/unit/support.o $(FCGI_OBJS) $(WORKER_OBJS) $O/libgaff.a
+WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+
+$O/tests/unit/%: $O/tests/unit/%.o $(UNIT_OBJS)
+	$(CC) $(LDFLAGS) $(if $(filter 1,$(SAN)),,$(WRAP)) -o $@ $^ -lcmocka \
+	    -lfcgi $(WORKER_LIBS)
+$O/tests/tool/%: $O/tests/tool/%.o $O/libgaff.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(FCGI_LIBS)
+
+unit: $(UNIT)
+	@tests/unit/run.sh $(UNIT)
+
+.PHONY: all unit help clean
+.SECONDARY:
+
+clean:
+	rm -rf build
+
+-include $(shell find build -name '*.d' 2>/dev/null)

@@ -1,0 +1,68 @@
+/*
+ * event - one accepted webhook: the value that crosses every border
+ *
+ * Strings are NUL-terminated and never NULL ("" when absent).  A struct event
+ * borrows: its pointers point into memory whose owner is named where the event
+ * is handed out (a frame, a request).  event_copy() makes one that owns all it
+ * points to.
+ */
+
+#ifndef SHARED_EVENT_H
+#define SHARED_EVENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	EVENT_ID_LEN = 16,
+	EVENT_ID_TEXT_SIZE = 37, /* 36 characters and a NUL */
+	EVENT_SHA256_LEN = 32,
+	EVENT_KEY_MAX = 512, /* bytes of a provider's own id */
+	EVENT_TYPE_MAX = 256,
+};
+
+/* What makes a copy of an event a copy (chosen by source and scheme). */
+enum event_dedup {
+	EVENT_DEDUP_NONE,     /* nothing: every request is an event */
+	EVENT_DEDUP_KEY,      /* same source and key */
+	EVENT_DEDUP_KEY_BODY, /* same source, key and body: key is not signed */
+	EVENT_DEDUP_BODY,     /* same source and body */
+	EVENT_DEDUP__MAX
+};
+
+struct event {
+	uint8_t id[EVENT_ID_LEN]; /* UUIDv7, given by the gateway */
+	int64_t received_at_ms;   /* wall time, last body byte */
+	const char *source;
+	const char *key;  /* provider's own id, "" when there is none */
+	const char *type; /* "" when unknown */
+	const char *remote;
+	const char *method;
+	const char *path;
+	const char *query; /* secret parameters blanked */
+	const char *content_type;
+	const char *headers; /* one JSON object, lower-case names */
+	const char *scheme;
+	enum event_dedup dedup;
+	bool probe; /* a provider's probe: only routes whose type names it */
+	uint8_t sha256[EVENT_SHA256_LEN]; /* of the body */
+	const void *body;
+	size_t body_len;
+};
+
+/* A deep copy in one allocation, or NULL.  Freed with event_free(). */
+struct event *event_copy(const struct event *event);
+void event_free(struct event *event);
+
+/* Bytes an event holds: what byte limits count. */
+size_t event_size(const struct event *event);
+
+/* A new UUIDv7 (RFC 9562) for wall_ms; ids made in one process in the same
+ * millisecond are still in order.  0, or -1 when there is no randomness. */
+int event_id_new(int64_t wall_ms, uint8_t id[EVENT_ID_LEN]);
+void event_id_format(const uint8_t id[EVENT_ID_LEN], char out[EVENT_ID_TEXT_SIZE]);
+/* 0, or -1 when the text is no UUID. */
+int event_id_parse(const char *text, uint8_t id[EVENT_ID_LEN]);
+
+#endif

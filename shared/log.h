@@ -1,0 +1,72 @@
+/*
+ * log - one line per occurrence, logfmt or JSON, with the same names
+ *
+ *	level=info msg=accepted id=0193… source=stripe bytes=2118
+ *
+ * Foreign text is escaped and cut at LOG_VALUE_MAX bytes; never log payloads
+ * or secrets.  Safe from any thread.  Log once, where a fault is detected.
+ */
+
+#ifndef SHARED_LOG_H
+#define SHARED_LOG_H
+
+#include <stdint.h>
+
+enum { LOG_VALUE_MAX = 256 };
+
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL__MAX };
+
+enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
+
+enum log_to { LOG_TO_AUTO, LOG_TO_STDERR, LOG_TO_SYSLOG };
+
+/* One name and value.  A field whose name is NULL ends the list; a string
+ * field whose value is NULL or "" is left out. */
+struct log_field {
+	const char *name;
+	const char *text;
+	int64_t number;
+};
+
+#define log_str(name, value) ((struct log_field){(name), (value), 0})
+#define log_int(name, value)                                                   \
+	((struct log_field){(name), log_is_number, (int64_t)(value)})
+#define LOG_NONE ((struct log_field){0})
+
+/* Marks a field as a number; compared by address. */
+extern const char log_is_number[];
+
+/* log_info("accepted", log_str("source", s), log_int("bytes", n));
+ * a line without fields takes LOG_NONE. */
+#define log_error(msg, ...) log_at(LOG_LEVEL_ERROR, (msg), __VA_ARGS__)
+#define log_warn(msg, ...)  log_at(LOG_LEVEL_WARN, (msg), __VA_ARGS__)
+#define log_info(msg, ...)  log_at(LOG_LEVEL_INFO, (msg), __VA_ARGS__)
+#define log_at(level, msg, ...)                                                \
+	log_write((level), (msg), (const struct log_field[]){__VA_ARGS__, {0}})
+
+void log_write(
+    enum log_level level, const char *msg, const struct log_field *fields);
+
+/*
+ * Choose destination and format; until then text goes to standard error.
+ * LOG_TO_AUTO is standard error when that is a terminal, a pipe, a socket or
+ * the journal, and syslog (facility daemon, `ident`) when it is closed,
+ * /dev/null or a regular file.  `ident` must outlive the process's logging.
+ */
+void log_open(enum log_to to, enum log_format format, const char *ident);
+
+/*
+ * A budget of lines per cause.  Counts the call; returns 1 when the line may
+ * be written, with *suppressed the number left out since the last one that
+ * was, else 0.  At most `lines` in 60 s of now_ms (boot clock).  The caller
+ * owns the zeroed struct and locks it.
+ */
+struct log_limit {
+	int64_t since_ms;
+	unsigned count;
+	unsigned suppressed;
+};
+int log_allow(
+    struct log_limit *limit, unsigned lines, int64_t now_ms, unsigned *suppressed);
+
+#endif

@@ -1,0 +1,194 @@
+/*
+ * scheme - how a provider proves a request is its own, and where it puts
+ * id and type
+ *
+ * A scheme is data: the keys of a `[scheme NAME]` section, which a source may
+ * override one by one.  The schemes of conf/schemes.conf are built into the
+ * library.  gaff.conf(5) has the language.  Everything here but
+ * scheme_builtin_*() is pure: time and request come as arguments.
+ */
+
+#ifndef SHARED_SCHEME_H
+#define SHARED_SCHEME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "buf.h"
+
+struct scheme;
+
+/* ---- building one: used by config ---- */
+
+enum { SCHEME_ERROR_SIZE = 256 };
+
+/* A scheme built into the library, or NULL.  Belongs to the library. */
+const struct scheme *scheme_builtin(const char *name);
+/* Its names in order; NULL after the last. */
+const char *scheme_builtin_name(size_t i);
+
+/* A new scheme, empty or (base) a copy; lists it inherits are replaced, not
+ * extended, by the first scheme_set() of their key.  NULL without memory. */
+struct scheme *scheme_new(const char *name, const struct scheme *base);
+void scheme_free(struct scheme *scheme);
+const char *scheme_name(const struct scheme *scheme);
+
+/* The keys of the language, in order; NULL after the last.  For "unknown key"
+ * messages and to tell a source's own keys from its scheme's. */
+const char *scheme_key(size_t i);
+/* Whether the key may be given more than once. */
+bool scheme_key_is_list(const char *key);
+
+/* Set one key.  0, or -1 with a sentence in `error`. */
+int scheme_set(struct scheme *scheme, const char *key, const char *value,
+    char error[SCHEME_ERROR_SIZE]);
+
+/* Check the whole: 0, or -1 with what is missing or contradictory. */
+int scheme_check(const struct scheme *scheme, char error[SCHEME_ERROR_SIZE]);
+
+/* ---- facts the gateway and the command line need ---- */
+
+bool scheme_is_none(const struct scheme *scheme); /* verifies nothing */
+bool scheme_needs_url(const struct scheme *scheme); /* signs the public URL */
+bool scheme_key_signed(const struct scheme *scheme);
+int64_t scheme_tolerance_ms(const struct scheme *scheme); /* 0: no timestamp */
+int64_t scheme_max_body(const struct scheme *scheme); /* 0: no own limit */
+/* "stripe (hmac-sha256, 300s)": what `gaff check` shows. */
+void scheme_describe(const struct scheme *scheme, struct buf *out);
+/* The section as text, to paste. */
+void scheme_print(const struct scheme *scheme, struct buf *out);
+/* One value of a key as text (first of a list), or NULL: title, docs, kind… */
+const char *scheme_get(const struct scheme *scheme, const char *key);
+
+/* Whether the value of this header (lower case) or query parameter is secret
+ * or a signature, so that it is never stored, logged or handed on. */
+bool scheme_hides_header(const struct scheme *scheme, const char *name);
+bool scheme_hides_query(const struct scheme *scheme, const char *name);
+
+/* ---- keys: what a source's secrets become ---- */
+
+struct scheme_secret {
+	const unsigned char *p;
+	size_t len;
+};
+
+struct scheme_keys;
+
+/*
+ * Decode the secrets as the scheme says (prefix, base64, PEM …) and prepare
+ * them.  Secrets are copied; the copies are cleansed by scheme_keys_free().
+ * NULL with a sentence (never the value) in `error`.  Usable from any number
+ * of threads at once.
+ */
+struct scheme_keys *scheme_keys_new(const struct scheme *scheme,
+    const struct scheme_secret *secrets, size_t n,
+    char error[SCHEME_ERROR_SIZE]);
+void scheme_keys_free(struct scheme_keys *keys);
+
+/* ---- verifying ---- */
+
+/* A request header; `name` is lower case.  A header that came twice is here
+ * twice. */
+struct scheme_header {
+	const char *name;
+	const char *value;
+};
+
+struct scheme_request {
+	const char *method;
+	const char *url;   /* the public URL with query, or "" when unknown */
+	const char *path;  /* path of the request, without query */
+	const char *query; /* raw, without `?` */
+	const char *content_type;
+	const struct scheme_header *headers;
+	size_t n_headers;
+	const void *body;
+	size_t body_len;
+	int64_t now_ms; /* wall time */
+};
+
+enum scheme_result {
+	SCHEME_OK,
+	SCHEME_HEADER_MISSING,
+	SCHEME_HEADER_TWICE,
+	SCHEME_BAD_FORMAT,
+	SCHEME_BAD_ENCODING,
+	SCHEME_WRONG_LENGTH,
+	SCHEME_MISMATCH,
+	SCHEME_TOO_OLD,
+	SCHEME_TOO_NEW,
+	SCHEME_BAD_TOKEN,
+	SCHEME_NO_SUCH_KEY,
+	SCHEME_ERROR, /* no memory: nothing is known */
+	SCHEME__MAX
+};
+
+/* "header_missing" …: the closed list of reasons that logs and metrics use. */
+const char *scheme_result_name(enum scheme_result result);
+
+/* Measured facts about a verification, for the log; never values. */
+struct scheme_verdict {
+	enum scheme_result result;
+	bool has_skew;
+	int64_t skew_ms;     /* signed time minus now */
+	unsigned secrets_tried;
+	const char *where;   /* header or field the result is about, or "" */
+};
+
+/* Verify before anything is parsed.  Returns verdict->result. */
+enum scheme_result scheme_verify(const struct scheme *scheme,
+    const struct scheme_keys *keys, const struct scheme_request *request,
+    struct scheme_verdict *verdict);
+
+/* ---- id, type and handshakes of a verified request ---- */
+
+struct scheme_facts {
+	struct buf key;  /* "" when none was found */
+	struct buf type;
+	bool probe; /* the provider's probe (GitHub's ping) */
+};
+
+/* Find key and type; text over the limits of event.h, with control bytes or
+ * not UTF-8 counts as not found.  0, or -1 without memory. */
+int scheme_find(const struct scheme *scheme,
+    const struct scheme_request *request, struct scheme_facts *facts);
+void scheme_facts_clear(struct scheme_facts *facts);
+
+struct scheme_answer {
+	int status;
+	struct buf type; /* content type */
+	struct buf body;
+};
+
+/*
+ * A provider's handshake (Slack's url_verification, a GET challenge).  Rules
+ * marked `signed` match only when `verified`.  Returns 1 with the answer to
+ * give, 0 when this is no handshake, -1 without memory.
+ */
+int scheme_handshake(const struct scheme *scheme,
+    const struct scheme_request *request, bool verified,
+    struct scheme_answer *answer);
+/* Whether a rule could match this method without a signature (GET …). */
+bool scheme_takes_method(const struct scheme *scheme, const char *method);
+void scheme_answer_clear(struct scheme_answer *answer);
+
+/* ---- signing, for `gaff send`, `gaff sign` and signed `post` ---- */
+
+typedef void scheme_header_fn(void *arg, const char *name, const char *value);
+
+/*
+ * Call `fn` with each header to add so that scheme_verify() of the request
+ * plus these succeeds; `id` is the message's id where the scheme has one in a
+ * header (webhook-id).  Uses the first secret.  0, or -1 with a sentence.
+ */
+int scheme_sign(const struct scheme *scheme, const struct scheme_keys *keys,
+    const struct scheme_request *request, const char *id, scheme_header_fn *fn,
+    void *arg, char error[SCHEME_ERROR_SIZE]);
+
+/* Headers that carry id and type for `gaff send` (X-GitHub-Event …); nothing
+ * is called for a scheme that has them in the body. */
+void scheme_describe_event(const struct scheme *scheme, const char *key,
+    const char *type, scheme_header_fn *fn, void *arg);
+
+#endif

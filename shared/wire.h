@@ -1,0 +1,100 @@
+/*
+ * wire - the frames between gateway, worker and command line
+ *
+ * The only module that knows bytes.  Every message is one ZeroMQ frame:
+ * "GAF1", a type byte, then for EVENT and ACK tagged, length-prefixed fields,
+ * for every other type one JSON object.  docs/WIRE.md has the full text.
+ * Pure: no I/O, no clock.
+ */
+
+#ifndef SHARED_WIRE_H
+#define SHARED_WIRE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "buf.h"
+#include "event.h"
+
+enum {
+	WIRE_PROTOCOL = 1,
+	WIRE_LINK_LEN = 17,     /* routing id of a gateway's DEALER: 'G' + random */
+	WIRE_EVENT_SPARE = 65536, /* an EVENT is at most max_body and this */
+	WIRE_CONTROL_MAX = 65536, /* bytes of any frame on control */
+	WIRE_ADMIN_MAX = 64 << 20,
+};
+
+enum wire_type {
+	WIRE_BAD, /* not ours, or of another protocol */
+	WIRE_HELLO,
+	WIRE_WELCOME,
+	WIRE_PROBE,
+	WIRE_EVENT,
+	WIRE_ACK,
+	WIRE_BEAT,
+	WIRE_CALL,
+	WIRE_REPLY,
+	WIRE__MAX
+};
+
+/* Where an EVENT goes and where its ACK returns. */
+struct wire_target {
+	uint8_t link[WIRE_LINK_LEN]; /* routing id the ACK is sent to */
+	uint64_t boot;               /* the worker start it was meant for */
+	uint64_t seq;                /* of this link; never reused */
+};
+
+enum wire_status {
+	WIRE_STORED,
+	WIRE_DUPLICATE,
+	WIRE_UNAVAILABLE,
+	WIRE_INVALID,
+	WIRE_STATUS__MAX
+};
+
+struct wire_ack {
+	uint64_t seq;
+	enum wire_status status;
+	uint8_t id[EVENT_ID_LEN]; /* DUPLICATE: id of the first; else its own */
+	const char *revived;      /* route names joined by ",", or "" */
+};
+
+/* Type of a frame; WIRE_BAD for anything that does not begin like one.
+ * Unknown types of this protocol give WIRE__MAX. */
+enum wire_type wire_type(const void *frame, size_t len);
+
+/* Append an EVENT frame.  0, or -1 without memory (`out` is unchanged). */
+int wire_put_event(struct buf *out, const struct wire_target *target,
+    const struct event *event);
+
+/* Aim an EVENT frame at another worker or link, in place. */
+void wire_retarget(void *frame, size_t len, const struct wire_target *target);
+
+/*
+ * Read an EVENT frame.  `event` points into `frame`.  0, or -1 when a field is
+ * missing, of wrong length, not NUL-terminated or not UTF-8 where text is due;
+ * *target is filled as far as it could be read (seq 0: not at all).
+ */
+int wire_get_event(const void *frame, size_t len, struct wire_target *target,
+    struct event *event);
+
+/* Append an ACK frame for one link.  0, or -1 without memory. */
+int wire_put_acks(
+    struct buf *out, uint64_t boot, const struct wire_ack *acks, size_t n);
+
+/* Called for each ack of a frame; `ack` and what it points to live for the
+ * call. */
+typedef void wire_ack_fn(void *arg, uint64_t boot, const struct wire_ack *ack);
+
+/* Read an ACK frame.  0, or -1 on a malformed one (acks before it count). */
+int wire_get_acks(const void *frame, size_t len, wire_ack_fn *fn, void *arg);
+
+/* Append a frame of another type; `object` is not consumed.  0, or -1. */
+int wire_put_json(struct buf *out, enum wire_type type, const json_t *object);
+
+/* The JSON object of such a frame, a new reference, or NULL. */
+json_t *wire_get_json(const void *frame, size_t len);
+
+#endif

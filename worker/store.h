@@ -1,0 +1,269 @@
+/*
+ * store - where events and deliveries live (a seam)
+ *
+ * Implementations: store_sqlite.c (the default), store_memory.c (tests).  Each
+ * passes tests/unit/test_store.c.  One thread owns a store.
+ *
+ * Everything that changes goes through a batch: begin, any number of changes,
+ * commit.  Nothing is visible to others, or promised, before commit returned
+ * STORE_OK, which means synced.  After anything else than STORE_OK from a
+ * change or from commit the batch is rolled back whole and the store is as
+ * before begin.  docs/DESIGN.md has the state tables of event and delivery.
+ */
+
+#ifndef WORKER_STORE_H
+#define WORKER_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../shared/buf.h"
+#include "../shared/config.h"
+#include "../shared/event.h"
+
+struct store;
+
+enum store_result {
+	STORE_OK,
+	STORE_FULL,   /* no room: rolled back, try later */
+	STORE_BROKEN, /* a sync or I/O error: the process must end */
+	STORE_NONE,   /* no such event or delivery (show, replay …) */
+};
+
+/* pending -> running -> delivered | waiting | exhausted -> dead; cancelled.
+ * Numbers are stored: never change one. */
+enum delivery_state {
+	DELIVERY_PENDING = 0,   /* not tried yet */
+	DELIVERY_RUNNING = 1,   /* an attempt is under way */
+	DELIVERY_WAITING = 2,   /* for a retry */
+	DELIVERY_EXHAUSTED = 3, /* given up; its dead letter is being written */
+	DELIVERY_DELIVERED = 4,
+	DELIVERY_DEAD = 5,
+	DELIVERY_CANCELLED = 6,
+	DELIVERY__MAX
+};
+const char *delivery_state_name(enum delivery_state state);
+
+struct store_options {
+	const struct config_store *config; /* valid while the store is open */
+	const char *worker;
+	int64_t now_ms; /* wall time of the start */
+};
+
+/* What put() found. */
+enum store_put {
+	STORE_PUT_NEW,
+	STORE_PUT_SAME,      /* the same id is stored: sent again */
+	STORE_PUT_DUPLICATE, /* the same key is stored under another id */
+};
+
+struct store_put_result {
+	enum store_put what;
+	int64_t seq;               /* NEW: its number, dense and rising */
+	uint8_t id[EVENT_ID_LEN];  /* of the event that is stored */
+	struct buf revived;        /* routes joined by ","; caller clears */
+	bool rerouted;             /* a DUPLICATE that matched nothing before is to be
+	                              routed again */
+};
+
+/* One delivery to be made for an event (by the routing step). */
+struct store_target {
+	const char *route;
+	enum delivery_state state; /* PENDING, or EXHAUSTED with a reason */
+	const char *reason;        /* EXHAUSTED: filter_error, overflow */
+	const char *detail;        /* EXHAUSTED: for its attempt record; or NULL */
+};
+
+/* A delivery as claim() and exhausted() hand it out; the receiver owns it and
+ * frees it with store_delivery_free(). */
+struct store_delivery {
+	struct store_delivery *next;
+	int64_t seq; /* of the event */
+	uint32_t replay;
+	uint32_t attempt;    /* from 1; this one is counted already */
+	int64_t first_at_ms; /* wall time of the first attempt, 0: this is it */
+	int64_t died_at_ms;  /* EXHAUSTED */
+	char *route;
+	char *reason;   /* EXHAUSTED, else NULL */
+	char *attempts; /* JSON array of those before */
+	struct event *event;
+};
+void store_delivery_free(struct store_delivery *delivery);
+
+/* How one attempt ended. */
+struct store_attempt {
+	int64_t at_ms; /* wall time of its start */
+	int64_t ms;
+	const char *outcome; /* exit:1 signal:9 timeout status:500 connect … */
+	const char *detail;  /* a line for people, cut; or "" */
+	const char *output;  /* up to 64 kB, kept apart; or NULL */
+	size_t output_len;
+};
+
+struct store_settle {
+	int64_t seq;
+	const char *route;
+	uint32_t replay;
+	enum delivery_state state; /* DELIVERED, WAITING, EXHAUSTED; PENDING: an
+	                              attempt cut short that does not count */
+	int64_t due_ms;            /* WAITING and PENDING: wall time */
+	int64_t now_ms;
+	const char *reason;        /* EXHAUSTED */
+	const struct store_attempt *attempt; /* NULL with PENDING */
+};
+
+/* Counts for status and metrics, kept in the store's own table. */
+struct store_count {
+	char route[CONFIG_NAME_MAX + 1];
+	int64_t n[DELIVERY__MAX];
+	int64_t oldest_ms; /* received_at of the oldest open delivery, 0: none */
+};
+
+struct store_space {
+	int64_t used_bytes; /* of the files */
+	int64_t free_bytes; /* of the file system, and free pages of the store */
+};
+
+enum { STORE_PAGE_MAX = 500 };
+
+/* What list() is asked; empty texts mean any. */
+struct store_query {
+	const char *source;
+	const char *type;  /* pattern */
+	const char *route;
+	int state;         /* enum delivery_state, -1 any, -2 unmatched */
+	int64_t since_ms;
+	int64_t before_seq; /* cursor: only older ones; 0 from the newest */
+	unsigned limit;     /* at most STORE_PAGE_MAX */
+	bool oldest_first;  /* cursor and order turned round (before = after) */
+};
+
+/* Deliveries as list() and show() tell them. */
+struct store_row {
+	const struct event *event; /* list(): body is NULL, body_len is right */
+	int64_t seq;
+	const char *route; /* NULL: an event without deliveries */
+	uint32_t replay;
+	enum delivery_state state;
+	uint32_t attempts;
+	int64_t due_ms;
+	int64_t died_at_ms;
+	const char *reason;
+	const char *attempts_json; /* show() only, with outputs merged in */
+	bool routed;
+};
+/* Called for each row; what `row` points to lives for the call. */
+typedef void store_row_fn(void *arg, const struct store_row *row);
+
+struct store_ops {
+	const char *scheme; /* of the url: "sqlite", "memory" */
+
+	/* NULL, logged with why and what to do. At once `running` deliveries of
+	 * an earlier life become `waiting`, their attempt counted as `unknown`. */
+	struct store *(*open)(const struct store_options *options);
+	void (*close)(struct store *store); /* NULL is fine */
+
+	enum store_result (*begin)(struct store *store);
+	enum store_result (*commit)(struct store *store);
+	void (*rollback)(struct store *store);
+
+	/* -- changes: only inside a batch -- */
+
+	/* Deduplication, revival and insert in one. `revive_after_ms`: dead
+	 * deliveries younger than that are not revived again. */
+	enum store_result (*put)(struct store *store, const struct event *event,
+	    int64_t now_ms, int64_t revive_after_ms,
+	    struct store_put_result *result);
+
+	/* The routing step's result.  Existing deliveries of (event, route,
+	 * replay 0) are left alone.  `whole`: the event is routed now; with no
+	 * delivery at all it becomes unmatched.  Not whole: filters are left, and
+	 * unrouted(filtered = true) will name it. */
+	enum store_result (*route)(struct store *store, int64_t seq,
+	    const struct store_target *targets, size_t n, bool whole);
+
+	/* Take up to n due deliveries of a route: they become `running` and
+	 * their attempt is counted.  Due is due_ms <= now_ms, or later than
+	 * now_ms + horizon_ms (the wall clock was set back).  Oldest due first.
+	 * *out is a list in order. */
+	enum store_result (*claim)(struct store *store, const char *route,
+	    unsigned n, int64_t now_ms, int64_t horizon_ms,
+	    struct store_delivery **out);
+
+	enum store_result (*settle)(
+	    struct store *store, const struct store_settle *settle);
+
+	/* exhausted -> dead. */
+	enum store_result (*bury)(struct store *store, int64_t seq,
+	    const char *route, uint32_t replay);
+
+	/* A new delivery with the next replay number of an event on a route (NULL:
+	 * on each route it has deliveries on).  `states` is a bit set of
+	 * 1 << state the newest one must be in. *n gets how many. */
+	enum store_result (*replay)(struct store *store, int64_t seq,
+	    const char *route, unsigned states, int64_t now_ms, unsigned *n);
+
+	/* Open deliveries of a route become `cancelled`, up to `limit`. */
+	enum store_result (*cancel)(
+	    struct store *store, const char *route, unsigned limit, unsigned *n);
+
+	/* Unmatched events (younger than keep_unmatched) are to be routed
+	 * again: after a reload; up to `limit`, from *after on. */
+	enum store_result (*unmatch)(struct store *store, int64_t *after,
+	    unsigned limit, unsigned *n);
+
+	/* A route's pause flag, and reading it back (below). */
+	enum store_result (*pause)(
+	    struct store *store, const char *route, bool paused);
+
+	/* One small step (under 5 ms) of retention: events and outputs beyond
+	 * their time, key tables of days outside the window.  *more says whether
+	 * there is work left. */
+	enum store_result (*purge)(struct store *store, int64_t now_ms, bool *more);
+
+	/* -- reading: at any time on the owner's thread -- */
+
+	/* Events not routed yet (filtered: those that wait for filters only),
+	 * after `after`, in order, at most n; *out events are the caller's. */
+	enum store_result (*unrouted)(struct store *store, bool filtered,
+	    int64_t after, unsigned n, struct event **out, int64_t *seqs,
+	    unsigned *found);
+
+	/* The earliest due time of a route's open deliveries; INT64_MAX: none. */
+	enum store_result (*next_due)(
+	    struct store *store, const char *route, int64_t *due_ms);
+
+	/* Exhausted deliveries, at most n: dead letters to be written. */
+	enum store_result (*exhausted)(
+	    struct store *store, unsigned n, struct store_delivery **out);
+
+	enum store_result (*list)(struct store *store,
+	    const struct store_query *query, store_row_fn *fn, void *arg);
+	/* Every delivery of one event, or one row with route NULL. */
+	enum store_result (*show)(struct store *store,
+	    const uint8_t id[EVENT_ID_LEN], store_row_fn *fn, void *arg);
+	/* Events whose id (text) contains `part`; at most two are told. */
+	enum store_result (*find)(struct store *store, const char *part,
+	    uint8_t ids[2][EVENT_ID_LEN], unsigned *found);
+
+	/* Per route that has or had deliveries; *n rows malloc()ed.  Unrouted and
+	 * unmatched events in the two numbers. */
+	enum store_result (*counts)(struct store *store,
+	    struct store_count **counts, size_t *n, int64_t *unrouted,
+	    int64_t *unmatched);
+	bool (*paused)(struct store *store, const char *route);
+	enum store_result (*space)(struct store *store, struct store_space *space);
+
+	/* Work for when nothing waits: checkpoint, incremental vacuum, key
+	 * filters.  Under 5 ms; returns whether there is more. */
+	bool (*idle)(struct store *store);
+};
+
+extern const struct store_ops store_sqlite;
+extern const struct store_ops store_memory;
+
+/* The implementation a store url names, or NULL, logged. */
+const struct store_ops *store_pick(const char *url);
+
+#endif

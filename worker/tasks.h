@@ -1,0 +1,75 @@
+/*
+ * tasks - what the worker's two threads say to each other
+ *
+ * The store thread owns the ZeroMQ sockets and the store; the dispatcher
+ * matches events, runs attempts and writes dead letters.  Between them stand
+ * two queues of tasks.  A task and all it points to belong to whoever holds
+ * it; pushing hands it over.
+ */
+
+#ifndef WORKER_TASKS_H
+#define WORKER_TASKS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../shared/config.h"
+#include "../shared/event.h"
+#include "store.h"
+
+enum task_kind {
+	/* store thread -> dispatcher */
+	TASK_ROUTE,   /* event, seq, filtered: match it */
+	TASK_DELIVER, /* delivery: `running` in the store; make the attempt */
+	TASK_CLAIMED, /* route, n, due_ms: ends the answer to one TASK_CLAIM */
+	TASK_DUE,     /* route, due_ms: the earliest due time has changed */
+	TASK_BURY,    /* delivery: write its dead letter */
+	TASK_CONFIG,  /* config: use it from now on */
+	TASK_PAUSE,   /* route, paused */
+	TASK_STOP,    /* start nothing new; end what runs within stop_after */
+
+	/* dispatcher -> store thread */
+	TASK_ROUTED,  /* seq, targets, n, whole */
+	TASK_CLAIM,   /* route, n: take up to n due deliveries */
+	TASK_SETTLE,  /* settle with all it points to */
+	TASK_BURIED,  /* seq, route, replay */
+	TASK_STOPPED, /* nothing runs any more; the last task */
+	TASK__MAX
+};
+
+struct task {
+	struct task *next;
+	enum task_kind kind;
+	int64_t seq;
+	uint32_t replay;
+	unsigned n;
+	bool whole;    /* ROUTED: every route was decided; ROUTE: see filtered */
+	bool filtered; /* ROUTE: only routes with a filter are left to decide */
+	bool paused;
+	int64_t due_ms;
+	char route[CONFIG_NAME_MAX + 1];
+	struct event *event;
+	struct store_delivery *delivery;
+	struct config *config; /* a reference of its own */
+	struct store_target *targets; /* n of them; texts in `text` or static */
+	struct store_settle settle;   /* its route is the task's */
+	struct store_attempt attempt;
+	char *text; /* malloc()ed memory the above point into, or NULL */
+};
+
+/* A zeroed task, or NULL. */
+struct task *task_new(enum task_kind kind);
+/* Frees everything a task holds; NULL is fine. */
+void task_free(struct task *task);
+
+struct tasks;
+
+/* `wake` is called, outside the lock, after a push to an empty queue. */
+struct tasks *tasks_new(void (*wake)(void *arg), void *arg);
+void tasks_free(struct tasks *tasks); /* and what is in it */
+void tasks_push(struct tasks *tasks, struct task *task);
+/* Everything in it, in order, as a list; NULL when empty. */
+struct task *tasks_take(struct tasks *tasks);
+
+#endif
