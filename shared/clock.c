@@ -1,0 +1,157 @@
+#include "clock.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <time.h>
+
+static const struct clock_fake *clock_faked;
+
+static int64_t
+read_us(clockid_t id)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(id, &ts);
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+int64_t
+clock_wall_ms(void)
+{
+	if (clock_faked)
+		return clock_faked->wall_ms;
+	return read_us(CLOCK_REALTIME) / 1000;
+}
+
+int64_t
+clock_boot_us(void)
+{
+	if (clock_faked)
+		return clock_faked->boot_ms * 1000;
+	return read_us(CLOCK_BOOTTIME);
+}
+
+int64_t
+clock_boot_ms(void)
+{
+	return clock_boot_us() / 1000;
+}
+
+void
+clock_set_fake(const struct clock_fake *fake)
+{
+	clock_faked = fake;
+}
+
+void
+clock_format(int64_t wall_ms, char out[CLOCK_TEXT_SIZE])
+{
+	time_t seconds = (time_t)(wall_ms / 1000);
+	int ms = (int)(wall_ms % 1000);
+	char date[CLOCK_TEXT_SIZE];
+	struct tm tm;
+
+	if (ms < 0) {
+		ms += 1000;
+		seconds--;
+	}
+	/* Years beyond four digits do not fit; they become the epoch. */
+	if (gmtime_r(&seconds, &tm) == NULL || tm.tm_year > 8099 ||
+	    tm.tm_year < -1900) {
+		seconds = 0;
+		(void)gmtime_r(&seconds, &tm);
+	}
+	(void)strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
+	(void)snprintf(out, CLOCK_TEXT_SIZE, "%.19s.%03dZ", date, ms % 1000);
+}
+
+/* Exactly n digits at *p; moves *p behind them.  -1 when there are fewer. */
+static int
+digits(const char **p, int n)
+{
+	int value = 0;
+
+	while (n-- > 0) {
+		if (!isdigit((unsigned char)**p))
+			return -1;
+		value = value * 10 + *(*p)++ - '0';
+	}
+	return value;
+}
+
+/* One of the characters in `set` at *p; moves *p behind it. */
+static int
+one_of(const char **p, const char *set)
+{
+	for (; *set != '\0'; set++)
+		if (**p == *set) {
+			(*p)++;
+			return *set;
+		}
+	return -1;
+}
+
+/* ".123456789" in milliseconds; 0 when there is none, -1 when malformed. */
+static int
+fraction_ms(const char **p)
+{
+	int ms = 0, n = 0;
+
+	if (one_of(p, ".") == -1)
+		return 0;
+	for (; isdigit((unsigned char)**p); (*p)++, n++)
+		if (n < 3)
+			ms = ms * 10 + **p - '0';
+	if (n == 0 || n > 9)
+		return -1;
+	for (; n < 3; n++)
+		ms *= 10;
+	return ms;
+}
+
+/* "Z" or "+hh:mm" in seconds east of UTC; -1 in *bad when malformed. */
+static int
+offset_s(const char **p, int *bad)
+{
+	int sign = one_of(p, "Zz+-"), hours, minutes;
+
+	*bad = sign == -1 ? -1 : 0;
+	if (sign != '+' && sign != '-')
+		return 0;
+	hours = digits(p, 2);
+	if (hours < 0 || hours > 23 || one_of(p, ":") == -1 ||
+	    (minutes = digits(p, 2)) < 0 || minutes > 59) {
+		*bad = -1;
+		return 0;
+	}
+	return (sign == '-' ? -1 : 1) * (hours * 3600 + minutes * 60);
+}
+
+int
+clock_parse(const char *text, int64_t *wall_ms)
+{
+	const char *p = text;
+	struct tm tm = {0};
+	int day, ms, offset, bad;
+	time_t seconds;
+
+	if ((tm.tm_year = digits(&p, 4) - 1900) < -1900 ||
+	    one_of(&p, "-") == -1 || (tm.tm_mon = digits(&p, 2) - 1) < 0 ||
+	    one_of(&p, "-") == -1 || (day = digits(&p, 2)) < 1 ||
+	    one_of(&p, "Tt ") == -1 || (tm.tm_hour = digits(&p, 2)) < 0 ||
+	    one_of(&p, ":") == -1 || (tm.tm_min = digits(&p, 2)) < 0 ||
+	    one_of(&p, ":") == -1 || (tm.tm_sec = digits(&p, 2)) < 0 ||
+	    (ms = fraction_ms(&p)) < 0)
+		return -1;
+	offset = offset_s(&p, &bad);
+	if (bad != 0 || *p != '\0' || tm.tm_mon > 11 || tm.tm_hour > 23 ||
+	    tm.tm_min > 59 || tm.tm_sec > 60)
+		return -1;
+	tm.tm_mday = day;
+	seconds = timegm(&tm);
+	/* timegm() normalises 31 February; such a date is none. */
+	if (tm.tm_mday != day && tm.tm_sec != 60 && tm.tm_hour != 0)
+		return -1;
+	*wall_ms = ((int64_t)seconds - offset) * 1000 + ms;
+	return 0;
+}

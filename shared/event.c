@@ -1,0 +1,161 @@
+#include "event.h"
+
+#include <sys/random.h>
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The strings of an event, for what goes over all of them. */
+static const size_t strings[] = {
+    offsetof(struct event, source),
+    offsetof(struct event, key),
+    offsetof(struct event, type),
+    offsetof(struct event, remote),
+    offsetof(struct event, method),
+    offsetof(struct event, path),
+    offsetof(struct event, query),
+    offsetof(struct event, content_type),
+    offsetof(struct event, headers),
+    offsetof(struct event, scheme),
+};
+
+enum { STRINGS = sizeof(strings) / sizeof(strings[0]) };
+
+static const char *
+get_string(const struct event *event, size_t i)
+{
+	const char *text;
+
+	memcpy(&text, (const char *)event + strings[i], sizeof(text));
+	return text;
+}
+
+static void
+set_string(struct event *event, size_t i, const char *text)
+{
+	memcpy((char *)event + strings[i], &text, sizeof(text));
+}
+
+size_t
+event_size(const struct event *event)
+{
+	size_t size = sizeof(*event) + event->body_len, i;
+
+	for (i = 0; i < STRINGS; i++)
+		size += strlen(get_string(event, i)) + 1;
+	return size;
+}
+
+struct event *
+event_copy(const struct event *event)
+{
+	struct event *copy = malloc(event_size(event));
+	char *p = (char *)(copy + 1);
+	size_t i, len;
+
+	if (copy == NULL)
+		return NULL;
+	*copy = *event;
+	for (i = 0; i < STRINGS; i++) {
+		len = strlen(get_string(event, i)) + 1;
+		memcpy(p, get_string(event, i), len);
+		set_string(copy, i, p);
+		p += len;
+	}
+	if (event->body_len > 0)
+		memcpy(p, event->body, event->body_len);
+	copy->body = p;
+	return copy;
+}
+
+void
+event_free(struct event *event)
+{
+	free(event);
+}
+
+/*
+ * RFC 9562, 5.7 and 6.2 method 1: 48 bits of milliseconds, then a 12-bit
+ * counter that starts at random in each millisecond, then 62 random bits.
+ */
+int
+event_id_new(int64_t wall_ms, uint8_t id[EVENT_ID_LEN])
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	static int64_t last_ms;
+	static unsigned counter;
+	uint8_t random[10];
+	int64_t ms;
+	unsigned count;
+	int i;
+
+	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+		return -1;
+	(void)pthread_mutex_lock(&lock);
+	if (wall_ms > last_ms) {
+		last_ms = wall_ms;
+		counter = (unsigned)(random[8] << 8 | random[9]) & 0x7ff;
+	} else if (++counter > 0xfff) {
+		/* Used up, or the clock went back: borrow the next millisecond.
+		 */
+		last_ms++;
+		counter = 0;
+	}
+	ms = last_ms;
+	count = counter;
+	(void)pthread_mutex_unlock(&lock);
+
+	for (i = 0; i < 6; i++)
+		id[i] = (uint8_t)(ms >> (40 - 8 * i));
+	id[6] = (uint8_t)(0x70 | count >> 8);
+	id[7] = (uint8_t)count;
+	memcpy(id + 8, random, 8);
+	id[8] = (uint8_t)(0x80 | (id[8] & 0x3f));
+	return 0;
+}
+
+void
+event_id_format(const uint8_t id[EVENT_ID_LEN], char out[EVENT_ID_TEXT_SIZE])
+{
+	static const char digits[] = "0123456789abcdef";
+	int i;
+
+	for (i = 0; i < EVENT_ID_LEN; i++) {
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			*out++ = '-';
+		*out++ = digits[id[i] >> 4];
+		*out++ = digits[id[i] & 15];
+	}
+	*out = '\0';
+}
+
+static int
+hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+int
+event_id_parse(const char *text, uint8_t id[EVENT_ID_LEN])
+{
+	int i, high, low;
+
+	if (strlen(text) != EVENT_ID_TEXT_SIZE - 1)
+		return -1;
+	for (i = 0; i < EVENT_ID_LEN; i++) {
+		if ((i == 4 || i == 6 || i == 8 || i == 10) && *text++ != '-')
+			return -1;
+		if ((high = hex_digit(*text++)) < 0 ||
+		    (low = hex_digit(*text++)) < 0)
+			return -1;
+		id[i] = (uint8_t)(high << 4 | low);
+	}
+	return 0;
+}
