@@ -131,7 +131,7 @@ int
 clock_parse(const char *text, int64_t *wall_ms)
 {
 	const char *p = text;
-	struct tm tm = {0};
+	struct tm tm = {0}, date;
 	int day, ms, offset, bad;
 	time_t seconds;
 
@@ -147,11 +147,14 @@ clock_parse(const char *text, int64_t *wall_ms)
 	if (bad != 0 || *p != '\0' || tm.tm_mon > 11 || tm.tm_hour > 23 ||
 	    tm.tm_min > 59 || tm.tm_sec > 60)
 		return -1;
+	/* timegm() turns 31 February into March; such a date is none. */
+	date = (struct tm){
+	    .tm_year = tm.tm_year, .tm_mon = tm.tm_mon, .tm_mday = day};
+	(void)timegm(&date);
+	if (date.tm_mday != day)
+		return -1;
 	tm.tm_mday = day;
 	seconds = timegm(&tm);
-	/* timegm() normalises 31 February; such a date is none. */
-	if (tm.tm_mday != day && tm.tm_sec != 60 && tm.tm_hour != 0)
-		return -1;
 	*wall_ms = ((int64_t)seconds - offset) * 1000 + ms;
 	return 0;
 }
