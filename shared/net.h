@@ -1,7 +1,7 @@
 /*
  * net - addresses and address lists (CIDR), IPv4 and IPv6
  *
- * IPv4-mapped IPv6 addresses count as IPv4.  Pure, but for net_list_read().
+ * IPv4-mapped IPv6 addresses count as IPv4.  Pure.
  */
 
 #ifndef SHARED_NET_H
@@ -36,8 +36,10 @@ void net_list_clear(struct net_list *list);
 
 /*
  * The client's address: `peer` (REMOTE_ADDR) unless it is in `trusted`, then
- * X-Forwarded-For (all headers joined by ",") read from the right past trusted
- * hops.  Garbage stops the walk at the last good hop.  Writes text into `out`.
+ * X-Forwarded-For (all headers joined by ",", NULL for none) read from the
+ * right past trusted hops; a hop may carry a port.  Garbage stops the walk at
+ * the last good hop.  Writes the address in its usual form into `out`, or
+ * `peer` as it stands (cut) when that is no address.
  */
 void net_client(const char *peer, const char *forwarded_for,
     const struct net_list *trusted, char *out, size_t out_size);

@@ -3,7 +3,8 @@
  *
  * `*` is any run of characters; `pull_request` also matches
  * `pull_request.opened`; `!pattern` excludes; the first that matches decides.
- * An empty list matches everything.  Pure.
+ * When none does, a list without any inclusion (an empty one too) matches
+ * everything, and any other nothing.  Pure.
  */
 
 #ifndef SHARED_PATTERN_H
