@@ -27,8 +27,8 @@ enum zsock_kind {
 };
 
 struct zsock_options {
-	int64_t max_message; /* bytes of a frame; 0: the kind's own limit */
-	int high_water;      /* messages; 0: the kind's own */
+	int64_t max_message;    /* bytes of a frame; 0: the kind's own limit */
+	int high_water;         /* messages; 0: the kind's own */
 	const void *routing_id; /* CONTROL_OUT: its link id */
 	size_t routing_id_len;
 };
@@ -39,9 +39,10 @@ void *zsock_new(
 
 /*
  * Bind; for ipc: a lock file PATH.lock is taken first (libzmq unlinks a live
- * socket), kept open in *lock_fd for the caller to close after the socket,
- * and the socket gets `mode` and `group` (NULL: unchanged).  -1 in *lock_fd
- * for other transports.  0, or -1, logged with what to do.
+ * socket), kept open in *lock_fd for the caller to close after the context has
+ * ended (libzmq removes the path late), and the socket gets `mode` and `group`
+ * (NULL: unchanged).  The umask changes for a moment.  -1 in *lock_fd for other
+ * transports.  0, or -1, logged with what to do.
  */
 int zsock_bind(void *socket, const char *endpoint, unsigned mode,
     const char *group, int *lock_fd);
@@ -50,8 +51,8 @@ int zsock_bind(void *socket, const char *endpoint, unsigned mode,
  * connected) or EHOSTUNREACH (no such peer). */
 int zsock_send(void *socket, const void *p, size_t len);
 /* To a ROUTER's peer. */
-int zsock_send_to(void *socket, const void *id, size_t id_len, const void *p,
-    size_t len);
+int zsock_send_to(
+    void *socket, const void *id, size_t id_len, const void *p, size_t len);
 
 /*
  * Receive one single-frame message without waiting into an initialised or
@@ -61,8 +62,8 @@ int zsock_send_to(void *socket, const void *id, size_t id_len, const void *p,
  */
 int zsock_recv(void *socket, zmq_msg_t *msg, uint64_t *malformed);
 /* The same from a ROUTER: `id` gets the peer's routing id. */
-int zsock_recv_from(void *socket, zmq_msg_t *id, zmq_msg_t *msg,
-    uint64_t *malformed);
+int zsock_recv_from(
+    void *socket, zmq_msg_t *id, zmq_msg_t *msg, uint64_t *malformed);
 
 /* Close with linger as set; NULL is fine. */
 void zsock_close(void *socket);
