@@ -40,11 +40,13 @@ SHARED := buf clock codec config config_file config_route config_source \
 	deadletter event form jsonpick log net pattern scheme scheme_builtin \
 	scheme_keys scheme_find scheme_sign scheme_verify secret units wire zsock
 FCGI := ingest link listen rank reply request request_cgi
-WORKER := admin deadletters dest dest_post dest_run dispatch filter \
+WORKER := admin admin_events admin_replay admin_route admin_status \
+	deadletters dest dest_post dest_run dispatch filter \
 	filter_helper intake links retry route spawn spawner store \
 	store_memory store_sqlite tasks
-CLI := cmd_check cmd_dead cmd_events cmd_match cmd_replay cmd_schemes \
-	cmd_secret cmd_send cmd_show cmd_sign cmd_status cmd_verify
+CLI := call cmd_check cmd_dead cmd_events cmd_match cmd_replay cmd_route \
+	cmd_schemes cmd_secret cmd_send cmd_show cmd_sign cmd_status cmd_verify \
+	file options out samples send_make send_run
 
 LIB_OBJS := $(SHARED:%=$O/shared/%.o) $O/schemes_conf.o
 FCGI_OBJS := $(FCGI:%=$O/fcgi/%.o)
@@ -83,10 +85,11 @@ $O/schemes_conf.o: conf/schemes.conf
 UNIT := $(patsubst tests/unit/%.c,$O/tests/unit/%,$(wildcard tests/unit/test_*.c))
 TOOLS := $(patsubst tests/tool/%.c,$O/tests/tool/%,$(wildcard tests/tool/*.c))
 UNIT_OBJS := $O/tests/unit/support.o $(FCGI_OBJS) $(WORKER_OBJS) $O/libgaff.a
-WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+WRAP := $(foreach f,malloc calloc realloc reallocarray strdup strndup,\
+	-Wl,--wrap=$f)
 
 $O/tests/unit/%: $O/tests/unit/%.o $(UNIT_OBJS)
-	$(CC) $(LDFLAGS) $(if $(filter 1,$(SAN)),,$(WRAP)) -o $@ $^ -lcmocka \
+	$(CC) $(LDFLAGS) $(WRAP) -o $@ $^ -lcmocka \
 	    -lfcgi $(WORKER_LIBS)
 $O/tests/tool/%: $O/tests/tool/%.o $O/libgaff.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(FCGI_LIBS)
@@ -100,4 +103,4 @@ unit: $(UNIT)
 clean:
 	rm -rf build
 
--include $(shell find build -name '*.d' 2>/dev/null)
+-include $(shell find $O -name "*.d" 2>/dev/null)
