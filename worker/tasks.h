@@ -22,36 +22,55 @@ enum task_kind {
 	/* store thread -> dispatcher */
 	TASK_ROUTE,   /* event, seq, filtered: match it */
 	TASK_DELIVER, /* delivery: `running` in the store; make the attempt */
-	TASK_CLAIMED, /* route, n, due_ms: ends the answer to one TASK_CLAIM */
+	TASK_CLAIMED, /* route, n, due_ms: ends the answer to one TASK_CLAIM; n
+			 were claimed, due_ms is the next due time (INT64_MAX:
+			 none) */
 	TASK_DUE,     /* route, due_ms: the earliest due time has changed */
 	TASK_BURY,    /* delivery: write its dead letter */
 	TASK_CONFIG,  /* config: use it from now on */
-	TASK_PAUSE,   /* route, paused */
+	TASK_PAUSE,   /* route, paused, due_ms: wall time since when (0: now) */
 	TASK_STOP,    /* start nothing new; end what runs within stop_after */
 
 	/* dispatcher -> store thread */
-	TASK_ROUTED,  /* seq, targets, n, whole */
+	TASK_ROUTED,  /* seq, targets, n, whole, filtered: see below */
 	TASK_CLAIM,   /* route, n: take up to n due deliveries */
 	TASK_SETTLE,  /* settle with all it points to */
 	TASK_BURIED,  /* seq, route, replay */
-	TASK_STOPPED, /* nothing runs any more; the last task */
+	TASK_STOPPED, /* nothing runs any more; the last task.  failed: the
+			 spawner is gone, the worker must end */
 	TASK__MAX
 };
 
+/*
+ * A TASK_ROUTE is answered by one or more TASK_ROUTED, in any order among
+ * events:
+ *
+ *	whole               every route is decided; the last answer
+ *	not whole, filtered routes without a filter are decided (and maybe some
+ *	                    with one); another answer follows
+ *	neither             the same, but the filters have too much to do: the
+ *	                    dispatcher has let go of the event; hand it over
+ *	                    again later (filtered = true)
+ *
+ * `settle` and `attempt` of a TASK_SETTLE point into the task itself and its
+ * `delivery`, which goes with it.  A TASK_SETTLE of state PENDING is for a
+ * delivery that was not tried, or was cut short.
+ */
 struct task {
 	struct task *next;
 	enum task_kind kind;
 	int64_t seq;
 	uint32_t replay;
 	unsigned n;
-	bool whole;    /* ROUTED: every route was decided; ROUTE: see filtered */
+	bool whole;
 	bool filtered; /* ROUTE: only routes with a filter are left to decide */
 	bool paused;
+	bool failed;
 	int64_t due_ms;
 	char route[CONFIG_NAME_MAX + 1];
 	struct event *event;
 	struct store_delivery *delivery;
-	struct config *config; /* a reference of its own */
+	struct config *config;        /* a reference of its own */
 	struct store_target *targets; /* n of them; texts in `text` or static */
 	struct store_settle settle;   /* its route is the task's */
 	struct store_attempt attempt;
