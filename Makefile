@@ -18,7 +18,7 @@ CC := gcc
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef \
 	-Wvla -Wformat=2 -Wconversion -Wswitch-enum -Wimplicit-fallthrough \
-	-Wnull-dereference
+	-Wnull-dereference -Wno-missing-field-initializers
 HARD := -fPIE -fstack-protector-strong
 CFLAGS ?= -O2 -g
 CPPFLAGS += -D_GNU_SOURCE -DGAFF_VERSION='"$(VERSION)"'
