@@ -89,12 +89,13 @@ struct config_worker {
 
 struct config_source {
 	char *name;
-	char *host; /* or NULL: any */
-	char *path; /* default PREFIX/NAME */
-	struct scheme *scheme; /* with the source's own keys applied */
+	char *host;               /* or NULL: any */
+	char *path;               /* default PREFIX/NAME */
+	struct scheme *scheme;    /* with the source's own keys applied */
 	struct scheme_keys *keys; /* NULL unless the role opens them */
 	size_t n_secrets;
-	enum event_dedup dedup; /* key becomes key+body where it is not signed */
+	enum event_dedup
+	    dedup;             /* key becomes key+body where it is not signed */
 	struct net_list allow; /* empty: everybody */
 	char *public_url;      /* or NULL */
 	int64_t max_body;
@@ -114,10 +115,10 @@ struct config_route {
 	struct config_list type;
 	char *filter; /* jq, or NULL */
 	enum config_dest dest;
-	char **argv;   /* run: NULL-terminated */
+	char **argv; /* run: NULL-terminated */
 	size_t argc;
-	char *url;     /* post */
-	char *directory; /* run: or NULL */
+	char *url;              /* post */
+	char *directory;        /* run: or NULL */
 	struct config_list env; /* NAME=value, file: already read */
 	int64_t timeout_ms;
 	int64_t concurrency;
@@ -132,14 +133,15 @@ struct config_route {
 	size_t n_final;
 	const struct scheme *sign; /* post: or NULL; belongs to the config */
 	struct scheme_keys *sign_keys; /* NULL unless the role opens them */
-	struct config_list forward; /* post: header patterns; empty: all */
+	struct config_list forward;    /* post: header patterns; empty: all */
 	bool enabled;
 };
 
 struct config {
 	char *path;
 	size_t n_files;
-	char hash[9]; /* of all its text: the same on hosts with the same files */
+	char hash[9]; /* of all its text: the same on hosts with the same files
+		       */
 	struct config_gateway gateway;
 	struct config_log log;
 	struct config_worker *workers;
@@ -168,15 +170,15 @@ struct config *config_ref(struct config *config);
 void config_unref(struct config *config); /* NULL is fine */
 
 /* NULL when there is none of that name. */
-const struct config_source *config_source(
-    const struct config *config, const char *name);
-const struct config_route *config_route(
-    const struct config *config, const char *name);
+const struct config_source *
+config_source(const struct config *config, const char *name);
+const struct config_route *
+config_route(const struct config *config, const char *name);
 /* Without a name: the only worker; NULL when there are none or several. */
-const struct config_worker *config_worker(
-    const struct config *config, const char *name);
+const struct config_worker *
+config_worker(const struct config *config, const char *name);
 /* A [scheme] section or a built-in one. */
-const struct scheme *config_scheme(
-    const struct config *config, const char *name);
+const struct scheme *
+config_scheme(const struct config *config, const char *name);
 
 #endif

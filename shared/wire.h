@@ -20,7 +20,7 @@
 
 enum {
 	WIRE_PROTOCOL = 1,
-	WIRE_LINK_LEN = 17,     /* routing id of a gateway's DEALER: 'G' + random */
+	WIRE_LINK_LEN = 17, /* routing id of a gateway's DEALER: 'G' + random */
 	WIRE_EVENT_SPARE = 65536, /* an EVENT is at most max_body and this */
 	WIRE_CONTROL_MAX = 65536, /* bytes of any frame on control */
 	WIRE_ADMIN_MAX = 64 << 20,
@@ -74,7 +74,7 @@ void wire_retarget(void *frame, size_t len, const struct wire_target *target);
 
 /*
  * Read an EVENT frame.  `event` points into `frame`.  0, or -1 when a field is
- * missing, of wrong length, not NUL-terminated or not UTF-8 where text is due;
+ * missing, twice there, of wrong length, or not NUL-terminated where text is due;
  * *target is filled as far as it could be read (seq 0: not at all).
  */
 int wire_get_event(const void *frame, size_t len, struct wire_target *target,

@@ -1,0 +1,640 @@
+#include "config.h"
+
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config_impl.h"
+
+/* A config with the count that config_ref() and config_unref() keep. */
+struct counted {
+	struct config config; /* first: a config's address is its own */
+	atomic_uint references;
+};
+
+/* ---- sections that stand once ---- */
+
+static const char *const https_words[] = {"no", "warn", "required", NULL};
+static const char *const to_words[] = {"auto", "stderr", "syslog", NULL};
+static const char *const format_words[] = {"text", "json", NULL};
+static const char *const full_words[] = {"hold", "delete-oldest", NULL};
+
+#define GATEWAY(member) offsetof(struct config_gateway, member)
+static const struct config_key gateway_keys[] = {
+    {"threads", CONFIG_NUMBER, GATEWAY(threads), .min = 1, .max = 512},
+    {"parked", CONFIG_NUMBER, GATEWAY(parked), .min = 1, .max = 100000},
+    {"parked_bytes", CONFIG_SIZE, GATEWAY(parked_bytes), .min = 65536},
+    {"max_body", CONFIG_SIZE, GATEWAY(max_body), .min = 1, .max = 1 << 30},
+    {"answer_within", CONFIG_DURATION, GATEWAY(answer_within_ms), .min = 100,
+	.max = 120000},
+    {"prefix", CONFIG_TEXT, GATEWAY(prefix)},
+    {"trusted_proxy", CONFIG_NETS, GATEWAY(trusted_proxy)},
+    {"https", CONFIG_WORD, GATEWAY(https), .words = https_words},
+    {NULL},
+};
+
+#define LOG(member) offsetof(struct config_log, member)
+static const struct config_key log_keys[] = {
+    {"to", CONFIG_WORD, LOG(to), .words = to_words},
+    {"format", CONFIG_WORD, LOG(format), .words = format_words},
+    {NULL},
+};
+
+static void
+set_url(
+    struct config_loader *l, char **member, const struct config_entry *entry)
+{
+	char *path, *url;
+
+	if (strcmp(entry->value, "memory:") == 0) {
+		free(*member);
+		*member = config_copy(l, entry->value);
+		return;
+	}
+	if (strncmp(entry->value, "sqlite:", 7) != 0 ||
+	    entry->value[7] == '\0') {
+		config_fault(&l->faults, &entry->where,
+		    "%s: \"%.80s\": expected sqlite:PATH", entry->key,
+		    entry->value);
+		return;
+	}
+	if ((path = config_absolute(l, entry->value + 7)) == NULL)
+		return;
+	if (asprintf(&url, "sqlite:%s", path) < 0) {
+		l->faults.no_memory = true;
+	} else {
+		free(*member);
+		*member = url;
+	}
+	free(path);
+}
+
+static void
+set_store_url(
+    struct config_loader *l, void *object, const struct config_entry *entry)
+{
+	set_url(l, &((struct config_store *)object)->url, entry);
+}
+
+#define STORE(member) offsetof(struct config_store, member)
+static const struct config_key store_keys[] = {
+    {"url", CONFIG_CUSTOM, .set = set_store_url},
+    {"dedup", CONFIG_DURATION, STORE(dedup_ms), .min = 60000},
+    {"keep_delivered", CONFIG_DURATION, STORE(keep_delivered_ms)},
+    {"keep_unmatched", CONFIG_DURATION, STORE(keep_unmatched_ms)},
+    {"keep_dead", CONFIG_DURATION, STORE(keep_dead_ms)},
+    {"reserve", CONFIG_SIZE, STORE(reserve), .min = 1 << 20},
+    {NULL},
+};
+
+#define DEAD(member) offsetof(struct config_dead_letter, member)
+static const struct config_key dead_letter_keys[] = {
+    {"directory", CONFIG_PATH, DEAD(directory)},
+    {"group", CONFIG_TEXT, DEAD(group)},
+    {"keep", CONFIG_DURATION, DEAD(keep_ms)},
+    {"max", CONFIG_SIZE, DEAD(max), .min = 1 << 20},
+    {"when_full", CONFIG_WORD, DEAD(when_full), .words = full_words},
+    {NULL},
+};
+
+static void
+set_worker_store(
+    struct config_loader *l, void *object, const struct config_entry *entry)
+{
+	set_url(l, &((struct config_worker *)object)->store.url, entry);
+}
+
+#define WORKER(member) offsetof(struct config_worker, member)
+static const struct config_key worker_keys[] = {
+    {"data", CONFIG_ENDPOINT, WORKER(data)},
+    {"control", CONFIG_ENDPOINT, WORKER(control)},
+    {"admin", CONFIG_ENDPOINT, WORKER(admin)},
+    {"group", CONFIG_TEXT, WORKER(group)},
+    {"intake_bytes", CONFIG_SIZE, WORKER(intake_bytes), .min = 1 << 20},
+    {"max_running", CONFIG_NUMBER, WORKER(max_running), .min = 1, .max = 10000},
+    {"stop_after", CONFIG_DURATION, WORKER(stop_after_ms)},
+    {"store", CONFIG_CUSTOM, .set = set_worker_store},
+    {"dead_letter", CONFIG_PATH, WORKER(dead_letter.directory)},
+    {NULL},
+};
+
+/* [store] and [dead_letter] as every worker begins with them. */
+struct singles {
+	struct config_store store;
+	struct config_dead_letter dead_letter;
+};
+
+static const struct config_gateway gateway_defaults = {
+    .threads = 16,
+    .parked = 512,
+    .parked_bytes = 64 << 20,
+    .max_body = 1 << 20,
+    .answer_within_ms = 4000,
+    .https = CONFIG_HTTPS_WARN,
+};
+
+static const int64_t day_ms = INT64_C(86400000);
+
+static void
+set_defaults(struct config_loader *l, struct singles *singles)
+{
+	l->config->gateway = gateway_defaults;
+	l->config->gateway.prefix = config_copy(l, "/hooks");
+	singles->store = (struct config_store){
+	    .url = config_copy(l, "sqlite:/var/lib/gaff/gaff.db"),
+	    .dedup_ms = 30 * day_ms,
+	    .keep_delivered_ms = 7 * day_ms,
+	    .keep_unmatched_ms = 30 * day_ms,
+	    .keep_dead_ms = 30 * day_ms,
+	    .reserve = INT64_C(256) << 20,
+	};
+	singles->dead_letter = (struct config_dead_letter){
+	    .directory = config_copy(l, "/var/lib/gaff/dead"),
+	    .keep_ms = 90 * day_ms,
+	};
+}
+
+/* ---- workers ---- */
+
+static char *
+default_endpoint(struct config_loader *l, const char *name, const char *what)
+{
+	char *endpoint;
+
+	if (asprintf(&endpoint, "ipc:///run/gaff/%s.%s", name, what) < 0) {
+		l->faults.no_memory = true;
+		return NULL;
+	}
+	return endpoint;
+}
+
+/* The control path with .admin; of its own where control is no path. */
+static char *
+default_admin(struct config_loader *l, const struct config_worker *worker)
+{
+	size_t len = worker->control ? strlen(worker->control) : 0;
+	char *endpoint;
+
+	if (len == 0 || strncmp(worker->control, "ipc://", 6) != 0)
+		return default_endpoint(l, worker->name, "admin");
+	if (len > 8 && strcmp(worker->control + len - 8, ".control") == 0)
+		len -= 8;
+	if (asprintf(&endpoint, "%.*s.admin", (int)len, worker->control) < 0) {
+		l->faults.no_memory = true;
+		return NULL;
+	}
+	return endpoint;
+}
+
+static struct config_worker *
+add_worker(struct config_loader *l)
+{
+	struct config *config = l->config;
+	struct config_worker *workers = realloc(
+	    config->workers, (config->n_workers + 1) * sizeof(*workers));
+
+	if (workers == NULL) {
+		l->faults.no_memory = true;
+		return NULL;
+	}
+	config->workers = workers;
+	workers[config->n_workers] = (struct config_worker){0};
+	return &workers[config->n_workers++];
+}
+
+static void
+copy_singles(struct config_loader *l, struct config_worker *worker,
+    const struct singles *singles)
+{
+	worker->store = singles->store;
+	worker->store.url = NULL;
+	if (singles->store.url != NULL)
+		worker->store.url = config_copy(l, singles->store.url);
+	worker->dead_letter = singles->dead_letter;
+	worker->dead_letter.directory = NULL;
+	worker->dead_letter.group = NULL;
+	if (singles->dead_letter.directory != NULL)
+		worker->dead_letter.directory =
+		    config_copy(l, singles->dead_letter.directory);
+	if (singles->dead_letter.group != NULL)
+		worker->dead_letter.group =
+		    config_copy(l, singles->dead_letter.group);
+}
+
+static void
+load_worker(struct config_loader *l, const struct config_section *section,
+    const struct singles *singles)
+{
+	struct config_worker *worker = add_worker(l);
+
+	if (worker == NULL)
+		return;
+	worker->name = config_copy(l, section->name);
+	worker->intake_bytes = 64 << 20;
+	worker->stop_after_ms = 30000;
+	worker->max_running = 2 * sysconf(_SC_NPROCESSORS_ONLN);
+	copy_singles(l, worker, singles);
+	config_section_apply(l, section, worker_keys, worker, NULL);
+	if (worker->name == NULL)
+		return;
+	if (worker->data == NULL)
+		worker->data = default_endpoint(l, worker->name, "data");
+	if (worker->control == NULL)
+		worker->control = default_endpoint(l, worker->name, "control");
+	if (worker->admin == NULL)
+		worker->admin = default_admin(l, worker);
+}
+
+/* No two sockets, stores or dead-letter directories may be the same. */
+static void
+check_workers(struct config_loader *l, const struct config_text *text)
+{
+	const struct config *config = l->config;
+	const struct config_worker *a, *b;
+	size_t i, j;
+
+	for (i = 0; i < config->n_workers; i++)
+		for (j = 0; j < i && !l->faults.no_memory; j++) {
+			a = &config->workers[i];
+			b = &config->workers[j];
+			if (strcmp(a->data, b->data) != 0 &&
+			    strcmp(a->control, b->control) != 0)
+				continue;
+			config_fault(&l->faults,
+			    &config_section_of(text, "worker", a->name)->where,
+			    "worker %s: data or control is the same as that "
+			    "of worker %s",
+			    a->name, b->name);
+		}
+}
+
+static void
+clear_worker(struct config_worker *worker)
+{
+	free(worker->name);
+	free(worker->data);
+	free(worker->control);
+	free(worker->admin);
+	free(worker->group);
+	free(worker->store.url);
+	free(worker->dead_letter.directory);
+	free(worker->dead_letter.group);
+}
+
+/* ---- [scheme] ---- */
+
+static bool
+set_scheme_key(
+    struct config_loader *l, void *object, const struct config_entry *entry)
+{
+	char error[SCHEME_ERROR_SIZE];
+	const char *name;
+	size_t i;
+
+	for (i = 0; (name = scheme_key(i)) != NULL; i++)
+		if (strcmp(name, entry->key) == 0)
+			break;
+	if (name == NULL)
+		return false;
+	if (scheme_set(object, entry->key, entry->value, error) != 0)
+		config_fault(
+		    &l->faults, &entry->where, "%s: %s", entry->key, error);
+	return true;
+}
+
+static void
+load_scheme(struct config_loader *l, const struct config_section *section)
+{
+	static const struct config_key none[] = {{NULL}};
+	struct config *config = l->config;
+	struct scheme *scheme = scheme_new(section->name, NULL);
+	struct scheme **schemes = realloc(
+	    config->schemes, (config->n_schemes + 1) * sizeof(*schemes));
+	char error[SCHEME_ERROR_SIZE];
+
+	if (schemes != NULL)
+		config->schemes = schemes;
+	if (schemes == NULL || scheme == NULL) {
+		scheme_free(scheme);
+		l->faults.no_memory = true;
+		return;
+	}
+	schemes[config->n_schemes++] = scheme;
+	config_section_apply(l, section, none, scheme, set_scheme_key);
+	if (scheme_check(scheme, error) != 0)
+		config_fault(&l->faults, &section->where, "scheme %s: %s",
+		    section->name, error);
+}
+
+/* ---- the whole ---- */
+
+enum section_name { NAME_NONE, NAME_ONE };
+
+static const struct {
+	const char *kind;
+	enum section_name name;
+} kinds[] = {
+    {"gateway", NAME_NONE},
+    {"log", NAME_NONE},
+    {"store", NAME_NONE},
+    {"dead_letter", NAME_NONE},
+    {"scheme", NAME_ONE},
+    {"worker", NAME_ONE},
+    {"source", NAME_ONE},
+    {"route", NAME_ONE},
+};
+
+enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
+
+static bool
+check_head(struct config_loader *l, const struct config_section *section)
+{
+	struct config_nearest nearest = {.to = section->kind};
+	size_t i;
+
+	for (i = 0; i < KINDS; i++) {
+		if (strcmp(kinds[i].kind, section->kind) == 0)
+			break;
+		config_nearest_try(&nearest, kinds[i].kind);
+	}
+	if (i == KINDS) {
+		config_fault(&l->faults, &section->where,
+		    "unknown section [%s]%s%s%s", section->kind,
+		    nearest.best ? " (" : "", nearest.best ? nearest.best : "",
+		    nearest.best ? "?)" : "");
+		return false;
+	}
+	if ((kinds[i].name == NAME_ONE) == (section->name[0] != '\0'))
+		return true;
+	config_fault(&l->faults, &section->where,
+	    kinds[i].name == NAME_ONE ? "[%s] needs a name: [%s NAME]"
+				      : "[%s] takes no name: [%s]",
+	    section->kind, section->kind);
+	return false;
+}
+
+const struct config_section *
+config_section_of(
+    const struct config_text *text, const char *kind, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < text->n; i++)
+		if (strcmp(text->sections[i].kind, kind) == 0 &&
+		    strcmp(text->sections[i].name, name) == 0)
+			break;
+	return &text->sections[i];
+}
+
+/* Known, well named, and not there already. */
+static bool
+check_section(struct config_loader *l, const struct config_text *text,
+    const struct config_section *section)
+{
+	const struct config_section *first;
+
+	if (!check_head(l, section))
+		return false;
+	first = config_section_of(text, section->kind, section->name);
+	if (first == section)
+		return true;
+	config_fault(&l->faults, &section->where,
+	    "%s%s%s: already defined at %s:%u", section->kind,
+	    *section->name ? " " : "", section->name, first->where.file,
+	    first->where.line);
+	return false;
+}
+
+static void
+load_kind(struct config_loader *l, const struct config_section *section,
+    struct singles *singles)
+{
+	const char *kind = section->kind;
+
+	if (strcmp(kind, "gateway") == 0)
+		config_section_apply(
+		    l, section, gateway_keys, &l->config->gateway, NULL);
+	else if (strcmp(kind, "log") == 0)
+		config_section_apply(
+		    l, section, log_keys, &l->config->log, NULL);
+	else if (strcmp(kind, "store") == 0)
+		config_section_apply(
+		    l, section, store_keys, &singles->store, NULL);
+	else if (strcmp(kind, "dead_letter") == 0)
+		config_section_apply(
+		    l, section, dead_letter_keys, &singles->dead_letter, NULL);
+	else if (strcmp(kind, "scheme") == 0)
+		load_scheme(l, section);
+	else if (strcmp(kind, "worker") == 0)
+		load_worker(l, section, singles);
+	else if (strcmp(kind, "source") == 0)
+		config_load_source(l, section);
+	else
+		config_load_route(l, section);
+}
+
+static void
+load_sections(struct config_loader *l, const struct config_text *text)
+{
+	struct singles singles;
+	size_t k, i;
+
+	set_defaults(l, &singles);
+	/* In the order of `kinds`: what others build on comes first. */
+	for (k = 0; k < KINDS; k++)
+		for (i = 0; i < text->n; i++)
+			if (strcmp(text->sections[i].kind, kinds[k].kind) ==
+				0 &&
+			    check_section(l, text, &text->sections[i]))
+				load_kind(l, &text->sections[i], &singles);
+	for (i = 0; i < text->n; i++) {
+		for (k = 0; k < KINDS; k++)
+			if (strcmp(text->sections[i].kind, kinds[k].kind) == 0)
+				break;
+		if (k == KINDS)
+			(void)check_head(l, &text->sections[i]);
+	}
+	free(singles.store.url);
+	free(singles.dead_letter.directory);
+	free(singles.dead_letter.group);
+}
+
+static void
+check_whole(struct config_loader *l, const struct config_text *text)
+{
+	struct config_where start = {l->config->path, 1, 0, false};
+
+	if (l->config->n_workers == 0 && text->n > 0)
+		config_fault(&l->faults, &start,
+		    "there is no [worker NAME]; gateways need one to hand "
+		    "events to");
+	check_workers(l, text);
+	config_check_sources(l, text);
+	config_check_routes(l, text);
+}
+
+static struct config *
+new_config(const char *path)
+{
+	struct counted *counted = calloc(1, sizeof(*counted));
+	char resolved[PATH_MAX];
+
+	if (counted == NULL)
+		return NULL;
+	atomic_init(&counted->references, 1);
+	if (realpath(path, resolved) != NULL)
+		path = resolved;
+	counted->config.path = strdup(path);
+	if (counted->config.path == NULL) {
+		free(counted);
+		return NULL;
+	}
+	return &counted->config;
+}
+
+static char *
+directory_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (slash == NULL)
+		return strdup(".");
+	return strndup(path, slash == path ? 1 : (size_t)(slash - path));
+}
+
+struct config *
+config_load(const char *path, enum config_role role, struct buf *errors,
+    struct buf *warnings)
+{
+	struct config_loader l = {.config = new_config(path), .role = role};
+	struct config_text text = {0};
+	bool good;
+
+	if (l.config == NULL ||
+	    (l.directory = directory_of(l.config->path)) == NULL) {
+		(void)buf_add_str(errors, "out of memory\n");
+		config_unref(l.config);
+		return NULL;
+	}
+	config_text_read(l.config->path, &text, &l.faults, &l.warnings);
+	memcpy(l.config->hash, text.hash, sizeof(text.hash));
+	l.config->n_files = text.n_files;
+	load_sections(&l, &text);
+	if (!l.faults.no_memory)
+		check_whole(&l, &text);
+
+	good = l.faults.n == 0 && !l.faults.no_memory;
+	config_faults_print(&l.faults, errors);
+	if (good && warnings != NULL)
+		config_faults_print(&l.warnings, warnings);
+	config_faults_clear(&l.warnings);
+	config_text_clear(&text);
+	free(l.directory);
+	if (good)
+		return l.config;
+	config_unref(l.config);
+	return NULL;
+}
+
+const char *
+config_path(const char *option)
+{
+	const char *environment = getenv("GAFF_CONFIG");
+
+	if (option != NULL)
+		return option;
+	if (environment != NULL && environment[0] != '\0')
+		return environment;
+	return "/etc/gaff/gaff.conf";
+}
+
+struct config *
+config_ref(struct config *config)
+{
+	struct counted *counted = (struct counted *)config;
+
+	atomic_fetch_add(&counted->references, 1);
+	return config;
+}
+
+static void
+clear_parts(struct config *config)
+{
+	size_t i;
+
+	for (i = 0; i < config->n_workers; i++)
+		clear_worker(&config->workers[i]);
+	for (i = 0; i < config->n_routes; i++)
+		config_route_clear(&config->routes[i]);
+	for (i = 0; i < config->n_sources; i++)
+		config_source_clear(&config->sources[i]);
+	for (i = 0; i < config->n_schemes; i++)
+		scheme_free(config->schemes[i]);
+}
+
+void
+config_unref(struct config *config)
+{
+	struct counted *counted = (struct counted *)config;
+
+	if (config == NULL || atomic_fetch_sub(&counted->references, 1) != 1)
+		return;
+	clear_parts(config);
+	free(config->workers);
+	free(config->routes);
+	free(config->sources);
+	free(config->schemes);
+	free(config->gateway.prefix);
+	net_list_clear(&config->gateway.trusted_proxy);
+	free(config->path);
+	free(counted);
+}
+
+const struct config_source *
+config_source(const struct config *config, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < config->n_sources; i++)
+		if (strcmp(config->sources[i].name, name) == 0)
+			return &config->sources[i];
+	return NULL;
+}
+
+const struct config_route *
+config_route(const struct config *config, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < config->n_routes; i++)
+		if (strcmp(config->routes[i].name, name) == 0)
+			return &config->routes[i];
+	return NULL;
+}
+
+const struct config_worker *
+config_worker(const struct config *config, const char *name)
+{
+	size_t i;
+
+	if (name == NULL)
+		return config->n_workers == 1 ? &config->workers[0] : NULL;
+	for (i = 0; i < config->n_workers; i++)
+		if (strcmp(config->workers[i].name, name) == 0)
+			return &config->workers[i];
+	return NULL;
+}
+
+const struct scheme *
+config_scheme(const struct config *config, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < config->n_schemes; i++)
+		if (strcmp(scheme_name(config->schemes[i]), name) == 0)
+			return config->schemes[i];
+	return scheme_builtin(name);
+}

@@ -1,0 +1,383 @@
+/* [source NAME]: a path, a scheme, its secrets. */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "config_impl.h"
+#include "units.h"
+
+/* A source while it is read: its secrets are texts until the end. */
+struct draft {
+	struct config_source source;
+	struct config_list secrets;
+	bool has_scheme;
+};
+
+static void
+set_path(
+    struct config_loader *l, void *object, const struct config_entry *entry)
+{
+	struct draft *draft = object;
+	const char *p = entry->value;
+	size_t len;
+
+	/* The gateway's own grammar: what it cannot match is an error here. */
+	while (*p == '/') {
+		len = strspn(p + 1, "abcdefghijklmnopqrstuvwxyz"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.~");
+		if (len == 0 ||
+		    (p[1] == '.' && (len == 1 || (len == 2 && p[2] == '.'))))
+			break;
+		p += 1 + len;
+	}
+	if (*p != '\0' || entry->value[0] == '\0') {
+		config_fault(&l->faults, &entry->where,
+		    "path: \"%.80s\": expected /segment/segment of letters, "
+		    "digits and \"-_.~\"",
+		    entry->value);
+		return;
+	}
+	free(draft->source.path);
+	draft->source.path = config_copy(l, entry->value);
+}
+
+static void
+set_public_url(
+    struct config_loader *l, void *object, const struct config_entry *entry)
+{
+	struct draft *draft = object;
+
+	if (strncmp(entry->value, "https://", 8) != 0 &&
+	    strncmp(entry->value, "http://", 7) != 0) {
+		config_fault(&l->faults, &entry->where,
+		    "public_url: \"%.80s\": expected https://HOST/PATH",
+		    entry->value);
+		return;
+	}
+	draft->source.public_url = config_copy(l, entry->value);
+}
+
+static void
+set_dedup(
+    struct config_loader *l, void *object, const struct config_entry *entry)
+{
+	static const struct {
+		const char *word;
+		enum event_dedup dedup;
+	} words[] = {
+	    {"key", EVENT_DEDUP_KEY},
+	    {"body", EVENT_DEDUP_BODY},
+	    {"none", EVENT_DEDUP_NONE},
+	};
+	struct draft *draft = object;
+	size_t i;
+
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(words[i].word, entry->value) == 0) {
+			draft->source.dedup = words[i].dedup;
+			return;
+		}
+	config_fault(&l->faults, &entry->where,
+	    "dedup: \"%.40s\": expected key, body, none", entry->value);
+}
+
+static void
+set_check_body(
+    struct config_loader *l, void *object, const struct config_entry *entry)
+{
+	struct draft *draft = object;
+
+	draft->source.check_json = strcmp(entry->value, "json") == 0;
+	if (!draft->source.check_json)
+		config_fault(&l->faults, &entry->where,
+		    "check_body: \"%.40s\": expected json", entry->value);
+}
+
+static void
+set_response_status(
+    struct config_loader *l, void *object, const struct config_entry *entry)
+{
+	struct draft *draft = object;
+	int64_t status;
+
+	if (units_number(entry->value, 200, 299, &status) != 0)
+		config_fault(&l->faults, &entry->where,
+		    "response_status: \"%.40s\": expected 200 to 299",
+		    entry->value);
+	else
+		draft->source.response_status = (int)status;
+}
+
+/* Seen before the others, by load_source(). */
+static void
+set_scheme(
+    struct config_loader *l, void *object, const struct config_entry *entry)
+{
+	(void)l;
+	(void)object;
+	(void)entry;
+}
+
+#define SOURCE(member)                                                         \
+	(offsetof(struct draft, source) +                                      \
+	    offsetof(struct config_source, member))
+static const struct config_key source_keys[] = {
+    {"host", CONFIG_TEXT, SOURCE(host)},
+    {"path", CONFIG_CUSTOM, .set = set_path},
+    {"scheme", CONFIG_CUSTOM, .set = set_scheme},
+    {"secret", CONFIG_LIST, offsetof(struct draft, secrets)},
+    {"dedup", CONFIG_CUSTOM, .set = set_dedup},
+    {"allow", CONFIG_NETS, SOURCE(allow)},
+    {"public_url", CONFIG_CUSTOM, .set = set_public_url},
+    {"max_body", CONFIG_SIZE, SOURCE(max_body), .min = 1, .max = 1 << 30},
+    {"content_type", CONFIG_LIST, SOURCE(content_type)},
+    {"check_body", CONFIG_CUSTOM, .set = set_check_body},
+    {"unverified", CONFIG_BOOL, SOURCE(unverified)},
+    {"response_status", CONFIG_CUSTOM, .set = set_response_status},
+    {"response_body", CONFIG_TEXT, SOURCE(response_body)},
+    {"response_type", CONFIG_TEXT, SOURCE(response_type)},
+    {NULL},
+};
+
+/* The rest of a source's keys are those of its scheme. */
+static bool
+set_scheme_key(
+    struct config_loader *l, void *object, const struct config_entry *entry)
+{
+	struct draft *draft = object;
+	char error[SCHEME_ERROR_SIZE];
+	const char *name;
+	size_t i;
+
+	for (i = 0; (name = scheme_key(i)) != NULL; i++)
+		if (strcmp(name, entry->key) == 0)
+			break;
+	if (name == NULL)
+		return false;
+	if (draft->has_scheme && scheme_set(draft->source.scheme, entry->key,
+				     entry->value, error) != 0)
+		config_fault(
+		    &l->faults, &entry->where, "%s: %s", entry->key, error);
+	return true;
+}
+
+static void
+unknown_scheme(struct config_loader *l, const struct config_section *section,
+    const struct config_entry *entry)
+{
+	struct config_nearest nearest = {.to = entry->value};
+	const char *name;
+	size_t i;
+
+	for (i = 0; (name = scheme_builtin_name(i)) != NULL; i++)
+		config_nearest_try(&nearest, name);
+	config_fault(&l->faults, &entry->where,
+	    "source %s: unknown scheme \"%.64s\"%s%s%s; `gaff schemes` lists "
+	    "them",
+	    section->name, entry->value, nearest.best ? " (" : "",
+	    nearest.best ? nearest.best : "", nearest.best ? "?)" : "");
+}
+
+static void
+find_scheme(struct config_loader *l, const struct config_section *section,
+    struct draft *draft)
+{
+	const struct config_entry *entry = config_entry_find(section, "scheme");
+	const struct scheme *base = NULL;
+
+	if (entry == NULL)
+		config_fault(&l->faults, &section->where,
+		    "source %s: needs a scheme; `gaff schemes` lists them",
+		    section->name);
+	else if ((base = config_scheme(l->config, entry->value)) == NULL)
+		unknown_scheme(l, section, entry);
+	draft->source.scheme =
+	    scheme_new(base ? scheme_name(base) : section->name, base);
+	if (draft->source.scheme == NULL)
+		l->faults.no_memory = true;
+	draft->has_scheme = base != NULL && draft->source.scheme != NULL;
+}
+
+/* What the sections above decide where the source is silent. */
+static void
+fill_defaults(struct config_loader *l, const struct config_section *section,
+    struct config_source *source)
+{
+	const struct config_gateway *gateway = &l->config->gateway;
+	struct buf path = {0};
+
+	if (source->path == NULL && gateway->prefix != NULL) {
+		(void)buf_printf(
+		    &path, "%s/%s", gateway->prefix, section->name);
+		if ((source->path = buf_take(&path)) == NULL)
+			l->faults.no_memory = true;
+	}
+	if (source->max_body == 0)
+		source->max_body = scheme_max_body(source->scheme);
+	if (source->max_body == 0)
+		source->max_body = gateway->max_body;
+	if (source->dedup == EVENT_DEDUP_KEY &&
+	    !scheme_key_signed(source->scheme))
+		source->dedup = EVENT_DEDUP_KEY_BODY;
+}
+
+/* Whether nothing but a word in the file stands between it and everybody. */
+static void
+check_verified(struct config_loader *l, const struct config_section *section,
+    const struct draft *draft)
+{
+	const struct config_source *source = &draft->source;
+
+	if (!scheme_is_none(source->scheme)) {
+		if (source->unverified)
+			config_fault(&l->faults, &section->where,
+			    "source %s: unverified = yes is for scheme = none",
+			    section->name);
+		if (draft->secrets.n == 0)
+			config_fault(&l->faults, &section->where,
+			    "source %s: needs a secret: secret = "
+			    "file:secrets/%s",
+			    section->name, section->name);
+		return;
+	}
+	if (source->allow.n == 0 && !source->unverified)
+		config_fault(&l->faults, &section->where,
+		    "source %s: scheme = none lets everybody in; give it "
+		    "allow = ADDRESSES, or say unverified = yes",
+		    section->name);
+	if (draft->secrets.n > 0)
+		config_fault(&l->faults, &section->where,
+		    "source %s: scheme = none does not use its secret",
+		    section->name);
+}
+
+static void
+open_secrets(struct config_loader *l, const struct config_section *section,
+    struct draft *draft)
+{
+	struct config_secret *secrets;
+	struct buf label = {0};
+	size_t i, n = 0;
+
+	if ((l->role != CONFIG_ROLE_GATEWAY && l->role != CONFIG_ROLE_CHECK) ||
+	    draft->secrets.n == 0 || scheme_is_none(draft->source.scheme))
+		return;
+	secrets = calloc(draft->secrets.n, sizeof(*secrets));
+	(void)buf_printf(&label, "source %s: secret", section->name);
+	if (secrets == NULL || buf_str(&label) == NULL) {
+		l->faults.no_memory = true;
+		goto out;
+	}
+	for (i = 0; i < section->n; i++)
+		if (strcmp(section->entries[i].key, "secret") == 0)
+			secrets[n++] =
+			    (struct config_secret){section->entries[i].value,
+				&section->entries[i].where};
+	draft->source.keys =
+	    config_open_keys(l, draft->source.scheme, secrets, n, label.p);
+out:
+	buf_clear(&label);
+	free(secrets);
+}
+
+static void
+check_source(struct config_loader *l, const struct config_section *section,
+    struct draft *draft)
+{
+	char error[SCHEME_ERROR_SIZE];
+
+	if (!draft->has_scheme)
+		return;
+	if (scheme_check(draft->source.scheme, error) != 0)
+		config_fault(&l->faults, &section->where, "source %s: %s",
+		    section->name, error);
+	else
+		open_secrets(l, section, draft);
+	if (scheme_needs_url(draft->source.scheme) &&
+	    draft->source.public_url == NULL)
+		config_fault(&l->faults, &section->where,
+		    "source %s: its scheme signs the URL: give it public_url "
+		    "= https://HOST%s",
+		    section->name,
+		    draft->source.path ? draft->source.path : "/PATH");
+	check_verified(l, section, draft);
+}
+
+void
+config_load_source(
+    struct config_loader *l, const struct config_section *section)
+{
+	struct draft draft = {.source = {.dedup = EVENT_DEDUP_KEY}};
+	struct config *config = l->config;
+	struct config_source *sources;
+
+	if (strcmp(section->name, "gaff") == 0) {
+		config_fault(&l->faults, &section->where,
+		    "source gaff is gaff's own; choose another name");
+		return;
+	}
+	find_scheme(l, section, &draft);
+	config_section_apply(l, section, source_keys, &draft, set_scheme_key);
+	draft.source.name = config_copy(l, section->name);
+	if (draft.source.scheme != NULL) {
+		fill_defaults(l, section, &draft.source);
+		check_source(l, section, &draft);
+	}
+	draft.source.n_secrets = draft.secrets.n;
+	config_list_clear(&draft.secrets);
+
+	sources = realloc(
+	    config->sources, (config->n_sources + 1) * sizeof(*sources));
+	if (sources == NULL) {
+		l->faults.no_memory = true;
+		config_source_clear(&draft.source);
+		return;
+	}
+	config->sources = sources;
+	sources[config->n_sources++] = draft.source;
+}
+
+static bool
+same_place(const struct config_source *a, const struct config_source *b)
+{
+	if (strcmp(a->path, b->path) != 0)
+		return false;
+	return a->host == NULL || b->host == NULL ||
+	       strcasecmp(a->host, b->host) == 0;
+}
+
+void
+config_check_sources(struct config_loader *l, const struct config_text *text)
+{
+	const struct config_source *a, *b;
+	size_t i, j;
+
+	for (i = 0; i < l->config->n_sources; i++)
+		for (j = 0; j < i; j++) {
+			a = &l->config->sources[i];
+			b = &l->config->sources[j];
+			/* One with a host may stand beside one without. */
+			if (!same_place(a, b) ||
+			    (a->host == NULL) != (b->host == NULL))
+				continue;
+			config_fault(&l->faults,
+			    &config_section_of(text, "source", a->name)->where,
+			    "source %s: path %s is already source %s's",
+			    a->name, a->path, b->name);
+		}
+}
+
+void
+config_source_clear(struct config_source *source)
+{
+	free(source->name);
+	free(source->host);
+	free(source->path);
+	scheme_keys_free(source->keys);
+	scheme_free(source->scheme);
+	net_list_clear(&source->allow);
+	free(source->public_url);
+	config_list_clear(&source->content_type);
+	free(source->response_body);
+	free(source->response_type);
+}
