@@ -36,7 +36,8 @@ ALL_CFLAGS = -std=c11 $(CFLAGS) $(WARN) $(HARD) -pthread
 LDFLAGS += -pie -Wl,-z,relro,-z,now -pthread
 
 # ---- what each program is made of ----
-SHARED := buf clock codec config config_file config_route config_source \
+SHARED := buf clock codec config config_file config_keys config_route \
+	config_source config_worker \
 	deadletter event form jsonpick log net pattern scheme scheme_builtin \
 	scheme_keys scheme_find scheme_sign scheme_verify secret units wire zsock
 FCGI := ingest link listen rank reply request request_cgi

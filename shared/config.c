@@ -20,7 +20,6 @@ struct counted {
 static const char *const https_words[] = {"no", "warn", "required", NULL};
 static const char *const to_words[] = {"auto", "stderr", "syslog", NULL};
 static const char *const format_words[] = {"text", "json", NULL};
-static const char *const full_words[] = {"hold", "delete-oldest", NULL};
 
 #define GATEWAY(member) offsetof(struct config_gateway, member)
 static const struct config_key gateway_keys[] = {
@@ -43,90 +42,6 @@ static const struct config_key log_keys[] = {
     {NULL},
 };
 
-static void
-set_url(
-    struct config_loader *l, char **member, const struct config_entry *entry)
-{
-	char *path, *url;
-
-	if (strcmp(entry->value, "memory:") == 0) {
-		free(*member);
-		*member = config_copy(l, entry->value);
-		return;
-	}
-	if (strncmp(entry->value, "sqlite:", 7) != 0 ||
-	    entry->value[7] == '\0') {
-		config_fault(&l->faults, &entry->where,
-		    "%s: \"%.80s\": expected sqlite:PATH", entry->key,
-		    entry->value);
-		return;
-	}
-	if ((path = config_absolute(l, entry->value + 7)) == NULL)
-		return;
-	if (asprintf(&url, "sqlite:%s", path) < 0) {
-		l->faults.no_memory = true;
-	} else {
-		free(*member);
-		*member = url;
-	}
-	free(path);
-}
-
-static void
-set_store_url(
-    struct config_loader *l, void *object, const struct config_entry *entry)
-{
-	set_url(l, &((struct config_store *)object)->url, entry);
-}
-
-#define STORE(member) offsetof(struct config_store, member)
-static const struct config_key store_keys[] = {
-    {"url", CONFIG_CUSTOM, .set = set_store_url},
-    {"dedup", CONFIG_DURATION, STORE(dedup_ms), .min = 60000},
-    {"keep_delivered", CONFIG_DURATION, STORE(keep_delivered_ms)},
-    {"keep_unmatched", CONFIG_DURATION, STORE(keep_unmatched_ms)},
-    {"keep_dead", CONFIG_DURATION, STORE(keep_dead_ms)},
-    {"reserve", CONFIG_SIZE, STORE(reserve), .min = 1 << 20},
-    {NULL},
-};
-
-#define DEAD(member) offsetof(struct config_dead_letter, member)
-static const struct config_key dead_letter_keys[] = {
-    {"directory", CONFIG_PATH, DEAD(directory)},
-    {"group", CONFIG_TEXT, DEAD(group)},
-    {"keep", CONFIG_DURATION, DEAD(keep_ms)},
-    {"max", CONFIG_SIZE, DEAD(max), .min = 1 << 20},
-    {"when_full", CONFIG_WORD, DEAD(when_full), .words = full_words},
-    {NULL},
-};
-
-static void
-set_worker_store(
-    struct config_loader *l, void *object, const struct config_entry *entry)
-{
-	set_url(l, &((struct config_worker *)object)->store.url, entry);
-}
-
-#define WORKER(member) offsetof(struct config_worker, member)
-static const struct config_key worker_keys[] = {
-    {"data", CONFIG_ENDPOINT, WORKER(data)},
-    {"control", CONFIG_ENDPOINT, WORKER(control)},
-    {"admin", CONFIG_ENDPOINT, WORKER(admin)},
-    {"group", CONFIG_TEXT, WORKER(group)},
-    {"intake_bytes", CONFIG_SIZE, WORKER(intake_bytes), .min = 1 << 20},
-    {"max_running", CONFIG_NUMBER, WORKER(max_running), .min = 1, .max = 10000},
-    {"stop_after", CONFIG_DURATION, WORKER(stop_after_ms)},
-    {"store", CONFIG_CUSTOM, .set = set_worker_store},
-    {"dead_letter", CONFIG_PATH, WORKER(dead_letter.directory)},
-    {NULL},
-};
-
-/* [store] and [dead_letter] as every worker begins with them. */
-struct singles {
-	struct config_store store;
-	struct config_dead_letter dead_letter;
-};
-
 static const struct config_gateway gateway_defaults = {
     .threads = 16,
     .parked = 512,
@@ -135,154 +50,6 @@ static const struct config_gateway gateway_defaults = {
     .answer_within_ms = 4000,
     .https = CONFIG_HTTPS_WARN,
 };
-
-static const int64_t day_ms = INT64_C(86400000);
-
-static void
-set_defaults(struct config_loader *l, struct singles *singles)
-{
-	l->config->gateway = gateway_defaults;
-	l->config->gateway.prefix = config_copy(l, "/hooks");
-	singles->store = (struct config_store){
-	    .url = config_copy(l, "sqlite:/var/lib/gaff/gaff.db"),
-	    .dedup_ms = 30 * day_ms,
-	    .keep_delivered_ms = 7 * day_ms,
-	    .keep_unmatched_ms = 30 * day_ms,
-	    .keep_dead_ms = 30 * day_ms,
-	    .reserve = INT64_C(256) << 20,
-	};
-	singles->dead_letter = (struct config_dead_letter){
-	    .directory = config_copy(l, "/var/lib/gaff/dead"),
-	    .keep_ms = 90 * day_ms,
-	};
-}
-
-/* ---- workers ---- */
-
-static char *
-default_endpoint(struct config_loader *l, const char *name, const char *what)
-{
-	char *endpoint;
-
-	if (asprintf(&endpoint, "ipc:///run/gaff/%s.%s", name, what) < 0) {
-		l->faults.no_memory = true;
-		return NULL;
-	}
-	return endpoint;
-}
-
-/* The control path with .admin; of its own where control is no path. */
-static char *
-default_admin(struct config_loader *l, const struct config_worker *worker)
-{
-	size_t len = worker->control ? strlen(worker->control) : 0;
-	char *endpoint;
-
-	if (len == 0 || strncmp(worker->control, "ipc://", 6) != 0)
-		return default_endpoint(l, worker->name, "admin");
-	if (len > 8 && strcmp(worker->control + len - 8, ".control") == 0)
-		len -= 8;
-	if (asprintf(&endpoint, "%.*s.admin", (int)len, worker->control) < 0) {
-		l->faults.no_memory = true;
-		return NULL;
-	}
-	return endpoint;
-}
-
-static struct config_worker *
-add_worker(struct config_loader *l)
-{
-	struct config *config = l->config;
-	struct config_worker *workers = realloc(
-	    config->workers, (config->n_workers + 1) * sizeof(*workers));
-
-	if (workers == NULL) {
-		l->faults.no_memory = true;
-		return NULL;
-	}
-	config->workers = workers;
-	workers[config->n_workers] = (struct config_worker){0};
-	return &workers[config->n_workers++];
-}
-
-static void
-copy_singles(struct config_loader *l, struct config_worker *worker,
-    const struct singles *singles)
-{
-	worker->store = singles->store;
-	worker->store.url = NULL;
-	if (singles->store.url != NULL)
-		worker->store.url = config_copy(l, singles->store.url);
-	worker->dead_letter = singles->dead_letter;
-	worker->dead_letter.directory = NULL;
-	worker->dead_letter.group = NULL;
-	if (singles->dead_letter.directory != NULL)
-		worker->dead_letter.directory =
-		    config_copy(l, singles->dead_letter.directory);
-	if (singles->dead_letter.group != NULL)
-		worker->dead_letter.group =
-		    config_copy(l, singles->dead_letter.group);
-}
-
-static void
-load_worker(struct config_loader *l, const struct config_section *section,
-    const struct singles *singles)
-{
-	struct config_worker *worker = add_worker(l);
-
-	if (worker == NULL)
-		return;
-	worker->name = config_copy(l, section->name);
-	worker->intake_bytes = 64 << 20;
-	worker->stop_after_ms = 30000;
-	worker->max_running = 2 * sysconf(_SC_NPROCESSORS_ONLN);
-	copy_singles(l, worker, singles);
-	config_section_apply(l, section, worker_keys, worker, NULL);
-	if (worker->name == NULL)
-		return;
-	if (worker->data == NULL)
-		worker->data = default_endpoint(l, worker->name, "data");
-	if (worker->control == NULL)
-		worker->control = default_endpoint(l, worker->name, "control");
-	if (worker->admin == NULL)
-		worker->admin = default_admin(l, worker);
-}
-
-/* No two sockets, stores or dead-letter directories may be the same. */
-static void
-check_workers(struct config_loader *l, const struct config_text *text)
-{
-	const struct config *config = l->config;
-	const struct config_worker *a, *b;
-	size_t i, j;
-
-	for (i = 0; i < config->n_workers; i++)
-		for (j = 0; j < i && !l->faults.no_memory; j++) {
-			a = &config->workers[i];
-			b = &config->workers[j];
-			if (strcmp(a->data, b->data) != 0 &&
-			    strcmp(a->control, b->control) != 0)
-				continue;
-			config_fault(&l->faults,
-			    &config_section_of(text, "worker", a->name)->where,
-			    "worker %s: data or control is the same as that "
-			    "of worker %s",
-			    a->name, b->name);
-		}
-}
-
-static void
-clear_worker(struct config_worker *worker)
-{
-	free(worker->name);
-	free(worker->data);
-	free(worker->control);
-	free(worker->admin);
-	free(worker->group);
-	free(worker->store.url);
-	free(worker->dead_letter.directory);
-	free(worker->dead_letter.group);
-}
 
 /* ---- [scheme] ---- */
 
@@ -410,7 +177,7 @@ check_section(struct config_loader *l, const struct config_text *text,
 
 static void
 load_kind(struct config_loader *l, const struct config_section *section,
-    struct singles *singles)
+    struct config_singles *singles)
 {
 	const char *kind = section->kind;
 
@@ -422,14 +189,14 @@ load_kind(struct config_loader *l, const struct config_section *section,
 		    l, section, log_keys, &l->config->log, NULL);
 	else if (strcmp(kind, "store") == 0)
 		config_section_apply(
-		    l, section, store_keys, &singles->store, NULL);
+		    l, section, config_store_keys, &singles->store, NULL);
 	else if (strcmp(kind, "dead_letter") == 0)
-		config_section_apply(
-		    l, section, dead_letter_keys, &singles->dead_letter, NULL);
+		config_section_apply(l, section, config_dead_letter_keys,
+		    &singles->dead_letter, NULL);
 	else if (strcmp(kind, "scheme") == 0)
 		load_scheme(l, section);
 	else if (strcmp(kind, "worker") == 0)
-		load_worker(l, section, singles);
+		config_load_worker(l, section, singles);
 	else if (strcmp(kind, "source") == 0)
 		config_load_source(l, section);
 	else
@@ -439,10 +206,12 @@ load_kind(struct config_loader *l, const struct config_section *section,
 static void
 load_sections(struct config_loader *l, const struct config_text *text)
 {
-	struct singles singles;
+	struct config_singles singles;
 	size_t k, i;
 
-	set_defaults(l, &singles);
+	l->config->gateway = gateway_defaults;
+	l->config->gateway.prefix = config_copy(l, "/hooks");
+	config_singles_init(l, &singles);
 	/* In the order of `kinds`: what others build on comes first. */
 	for (k = 0; k < KINDS; k++)
 		for (i = 0; i < text->n; i++)
@@ -457,9 +226,7 @@ load_sections(struct config_loader *l, const struct config_text *text)
 		if (k == KINDS)
 			(void)check_head(l, &text->sections[i]);
 	}
-	free(singles.store.url);
-	free(singles.dead_letter.directory);
-	free(singles.dead_letter.group);
+	config_singles_clear(&singles);
 }
 
 static void
@@ -471,7 +238,7 @@ check_whole(struct config_loader *l, const struct config_text *text)
 		config_fault(&l->faults, &start,
 		    "there is no [worker NAME]; gateways need one to hand "
 		    "events to");
-	check_workers(l, text);
+	config_check_workers(l, text);
 	config_check_sources(l, text);
 	config_check_routes(l, text);
 }
@@ -566,7 +333,7 @@ clear_parts(struct config *config)
 	size_t i;
 
 	for (i = 0; i < config->n_workers; i++)
-		clear_worker(&config->workers[i]);
+		config_worker_clear(&config->workers[i]);
 	for (i = 0; i < config->n_routes; i++)
 		config_route_clear(&config->routes[i]);
 	for (i = 0; i < config->n_sources; i++)

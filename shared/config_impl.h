@@ -92,6 +92,20 @@ void config_load_source(
     struct config_loader *l, const struct config_section *section);
 void config_load_route(
     struct config_loader *l, const struct config_section *section);
+
+/* [store] and [dead_letter] as every worker begins with them. */
+struct config_singles {
+	struct config_store store;
+	struct config_dead_letter dead_letter;
+};
+extern const struct config_key config_store_keys[];
+extern const struct config_key config_dead_letter_keys[];
+void
+config_singles_init(struct config_loader *l, struct config_singles *singles);
+void config_singles_clear(struct config_singles *singles);
+void config_load_worker(struct config_loader *l,
+    const struct config_section *section, const struct config_singles *singles);
+
 /* Once all are there: paths twice, patterns that match nothing … */
 void
 config_check_sources(struct config_loader *l, const struct config_text *text);
@@ -102,6 +116,7 @@ const struct config_section *config_section_of(
     const struct config_text *text, const char *kind, const char *name);
 
 void config_source_clear(struct config_source *source);
+void config_worker_clear(struct config_worker *worker);
 void config_route_clear(struct config_route *route);
 
 #endif
