@@ -110,6 +110,8 @@ void config_load_worker(struct config_loader *l,
 void
 config_check_sources(struct config_loader *l, const struct config_text *text);
 void
+config_check_workers(struct config_loader *l, const struct config_text *text);
+void
 config_check_routes(struct config_loader *l, const struct config_text *text);
 /* The section an object came from. */
 const struct config_section *config_section_of(
