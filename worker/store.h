@@ -26,7 +26,7 @@ struct store;
 
 enum store_result {
 	STORE_OK,
-	STORE_FULL,   /* no room: rolled back, try later */
+	STORE_FULL,   /* no room on disk or in memory: rolled back, try later */
 	STORE_BROKEN, /* a sync or I/O error: the process must end */
 	STORE_NONE,   /* no such event or delivery (show, replay …) */
 };
@@ -43,6 +43,7 @@ enum delivery_state {
 	DELIVERY_CANCELLED = 6,
 	DELIVERY__MAX
 };
+
 const char *delivery_state_name(enum delivery_state state);
 
 struct store_options {
@@ -60,11 +61,11 @@ enum store_put {
 
 struct store_put_result {
 	enum store_put what;
-	int64_t seq;               /* NEW: its number, dense and rising */
-	uint8_t id[EVENT_ID_LEN];  /* of the event that is stored */
-	struct buf revived;        /* routes joined by ","; caller clears */
-	bool rerouted;             /* a DUPLICATE that matched nothing before is to be
-	                              routed again */
+	int64_t seq;              /* NEW: its number, dense and rising */
+	uint8_t id[EVENT_ID_LEN]; /* of the event that is stored */
+	struct buf revived;       /* routes joined by ","; caller clears */
+	bool rerouted; /* a DUPLICATE that matched nothing before is to be
+			  routed again */
 };
 
 /* One delivery to be made for an event (by the routing step). */
@@ -72,7 +73,7 @@ struct store_target {
 	const char *route;
 	enum delivery_state state; /* PENDING, or EXHAUSTED with a reason */
 	const char *reason;        /* EXHAUSTED: filter_error, overflow */
-	const char *detail;        /* EXHAUSTED: for its attempt record; or NULL */
+	const char *detail; /* EXHAUSTED: for its attempt record; or NULL */
 };
 
 /* A delivery as claim() and exhausted() hand it out; the receiver owns it and
@@ -89,6 +90,7 @@ struct store_delivery {
 	char *attempts; /* JSON array of those before */
 	struct event *event;
 };
+
 void store_delivery_free(struct store_delivery *delivery);
 
 /* How one attempt ended. */
@@ -106,10 +108,10 @@ struct store_settle {
 	const char *route;
 	uint32_t replay;
 	enum delivery_state state; /* DELIVERED, WAITING, EXHAUSTED; PENDING: an
-	                              attempt cut short that does not count */
+				      attempt cut short that does not count */
 	int64_t due_ms;            /* WAITING and PENDING: wall time */
 	int64_t now_ms;
-	const char *reason;        /* EXHAUSTED */
+	const char *reason;                  /* EXHAUSTED */
 	const struct store_attempt *attempt; /* NULL with PENDING */
 };
 
@@ -117,26 +119,34 @@ struct store_settle {
 struct store_count {
 	char route[CONFIG_NAME_MAX + 1];
 	int64_t n[DELIVERY__MAX];
-	int64_t oldest_ms; /* received_at of the oldest open delivery, 0: none */
+	int64_t oldest_ms; /* received_at of the oldest open one; 0: none */
 };
 
 struct store_space {
 	int64_t used_bytes; /* of the files */
-	int64_t free_bytes; /* of the file system, and free pages of the store */
+	int64_t free_bytes; /* of the file system, and free pages inside */
 };
 
-enum { STORE_PAGE_MAX = 500 };
+enum {
+	STORE_PAGE_MAX = 500,
+	STORE_CLAIM_MAX = 256,
+	STORE_READ_BYTES = 16 << 20, /* of events unrouted() hands out */
+};
 
 /* What list() is asked; empty texts mean any. */
 struct store_query {
 	const char *source;
-	const char *type;  /* pattern */
+	const char *type; /* pattern */
 	const char *route;
-	int state;         /* enum delivery_state, -1 any, -2 unmatched */
+	int state; /* enum delivery_state, -1 any, -2 unmatched */
 	int64_t since_ms;
 	int64_t before_seq; /* cursor: only older ones; 0 from the newest */
 	unsigned limit;     /* at most STORE_PAGE_MAX */
 	bool oldest_first;  /* cursor and order turned round (before = after) */
+	/* What to ask with as before_seq for the rows behind these, 0: there
+	 * are none.  A call reads for some 4 ms at most, so a page may be short
+	 * or empty although more follows.  NULL: the caller does not care. */
+	int64_t *next_seq;
 };
 
 /* Deliveries as list() and show() tell them. */
@@ -153,6 +163,7 @@ struct store_row {
 	const char *attempts_json; /* show() only, with outputs merged in */
 	bool routed;
 };
+
 /* Called for each row; what `row` points to lives for the call. */
 typedef void store_row_fn(void *arg, const struct store_row *row);
 
@@ -160,7 +171,8 @@ struct store_ops {
 	const char *scheme; /* of the url: "sqlite", "memory" */
 
 	/* NULL, logged with why and what to do. At once `running` deliveries of
-	 * an earlier life become `waiting`, their attempt counted as `unknown`. */
+	 * an earlier life become `waiting`, their attempt counted as `unknown`.
+	 */
 	struct store *(*open)(const struct store_options *options);
 	void (*close)(struct store *store); /* NULL is fine */
 
@@ -171,66 +183,80 @@ struct store_ops {
 	/* -- changes: only inside a batch -- */
 
 	/* Deduplication, revival and insert in one. `revive_after_ms`: dead
-	 * deliveries younger than that are not revived again. */
+	 * deliveries younger than that are not revived again.  *result is
+	 * overwritten.  A key whose event was purged is a duplicate still. */
 	enum store_result (*put)(struct store *store, const struct event *event,
 	    int64_t now_ms, int64_t revive_after_ms,
 	    struct store_put_result *result);
 
 	/* The routing step's result.  Existing deliveries of (event, route,
 	 * replay 0) are left alone.  `whole`: the event is routed now; with no
-	 * delivery at all it becomes unmatched.  Not whole: filters are left, and
-	 * unrouted(filtered = true) will name it. */
+	 * delivery at all it becomes unmatched.  Not whole: filters are left,
+	 * and unrouted(filtered = true) will name it.  An event that is not
+	 * waiting for it any more is left as it is but for new targets. */
 	enum store_result (*route)(struct store *store, int64_t seq,
 	    const struct store_target *targets, size_t n, bool whole);
 
 	/* Take up to n due deliveries of a route: they become `running` and
 	 * their attempt is counted.  Due is due_ms <= now_ms, or later than
-	 * now_ms + horizon_ms (the wall clock was set back).  Oldest due first.
-	 * *out is a list in order. */
+	 * now_ms + horizon_ms (the wall clock was set back).  Oldest due first,
+	 * at most STORE_CLAIM_MAX.  *out is a list in order.  first_at_ms comes
+	 * without the time the route was paused since.  A delivery whose event
+	 * is damaged becomes `exhausted` with reason `damaged` instead. */
 	enum store_result (*claim)(struct store *store, const char *route,
 	    unsigned n, int64_t now_ms, int64_t horizon_ms,
 	    struct store_delivery **out);
 
+	/* The end of an attempt.  Of a delivery cancelled meanwhile only
+	 * DELIVERED changes the state; of one that is not running nothing. */
 	enum store_result (*settle)(
 	    struct store *store, const struct store_settle *settle);
 
-	/* exhausted -> dead. */
+	/* exhausted -> dead; others stay as they are. */
 	enum store_result (*bury)(struct store *store, int64_t seq,
 	    const char *route, uint32_t replay);
 
-	/* A new delivery with the next replay number of an event on a route (NULL:
-	 * on each route it has deliveries on).  `states` is a bit set of
-	 * 1 << state the newest one must be in. *n gets how many. */
+	/* A new delivery with the next replay number of an event on a route
+	 * (NULL: on each route it has deliveries on).  `states` is a bit set of
+	 * 1 << state the newest one must be in. *n gets how many.  STORE_NONE
+	 * when there is no such event. */
 	enum store_result (*replay)(struct store *store, int64_t seq,
 	    const char *route, unsigned states, int64_t now_ms, unsigned *n);
 
-	/* Open deliveries of a route become `cancelled`, up to `limit`. */
-	enum store_result (*cancel)(
-	    struct store *store, const char *route, unsigned limit, unsigned *n);
+	/* Open deliveries of a route, but those whose dead letter is being
+	 * written, become `cancelled`, oldest first, up to `limit`. */
+	enum store_result (*cancel)(struct store *store, const char *route,
+	    unsigned limit, unsigned *n);
 
 	/* Unmatched events (younger than keep_unmatched) are to be routed
 	 * again: after a reload; up to `limit`, from *after on. */
-	enum store_result (*unmatch)(struct store *store, int64_t *after,
-	    unsigned limit, unsigned *n);
+	enum store_result (*unmatch)(
+	    struct store *store, int64_t *after, unsigned limit, unsigned *n);
 
 	/* A route's pause flag, and reading it back (below). */
 	enum store_result (*pause)(
 	    struct store *store, const char *route, bool paused);
 
-	/* One small step (under 5 ms) of retention: events and outputs beyond
-	 * their time, key tables of days outside the window.  *more says whether
-	 * there is work left. */
-	enum store_result (*purge)(struct store *store, int64_t now_ms, bool *more);
+	/* One small step (under 5 ms) of retention: events with all that
+	 * belongs to them once every delivery has ended and is old enough, key
+	 * tables of days outside the window.  Ages are of the store's own
+	 * clock: it runs with the boot clock, and over a restart of the machine
+	 * only as far as now_ms moved and the machine is up; a wall clock that
+	 * jumps purges nothing.  *more says whether there is work left. */
+	enum store_result (*purge)(
+	    struct store *store, int64_t now_ms, bool *more);
 
 	/* -- reading: at any time on the owner's thread -- */
 
 	/* Events not routed yet (filtered: those that wait for filters only),
-	 * after `after`, in order, at most n; *out events are the caller's. */
+	 * after `after`, in order, at most n; *out events are the caller's.
+	 * Fewer (never 0) when they are large: STORE_READ_BYTES. */
 	enum store_result (*unrouted)(struct store *store, bool filtered,
 	    int64_t after, unsigned n, struct event **out, int64_t *seqs,
 	    unsigned *found);
 
-	/* The earliest due time of a route's open deliveries; INT64_MAX: none. */
+	/* The earliest due time of a route's open deliveries; INT64_MAX: none.
+	 */
 	enum store_result (*next_due)(
 	    struct store *store, const char *route, int64_t *due_ms);
 
@@ -243,17 +269,20 @@ struct store_ops {
 	/* Every delivery of one event, or one row with route NULL. */
 	enum store_result (*show)(struct store *store,
 	    const uint8_t id[EVENT_ID_LEN], store_row_fn *fn, void *arg);
-	/* Events whose id (text) contains `part`; at most two are told. */
+	/* Events whose id (text) begins with `part`, or, when there are none,
+	 * contains it and is among the newest some ten thousand; at most two
+	 * are told. */
 	enum store_result (*find)(struct store *store, const char *part,
 	    uint8_t ids[2][EVENT_ID_LEN], unsigned *found);
 
-	/* Per route that has or had deliveries; *n rows malloc()ed.  Unrouted and
-	 * unmatched events in the two numbers. */
+	/* Per route that has or had deliveries; *n rows malloc()ed.  Unrouted
+	 * and unmatched events in the two numbers. */
 	enum store_result (*counts)(struct store *store,
 	    struct store_count **counts, size_t *n, int64_t *unrouted,
 	    int64_t *unmatched);
 	bool (*paused)(struct store *store, const char *route);
-	enum store_result (*space)(struct store *store, struct store_space *space);
+	enum store_result (*space)(
+	    struct store *store, struct store_space *space);
 
 	/* Work for when nothing waits: checkpoint, incremental vacuum, key
 	 * filters.  Under 5 ms; returns whether there is more. */

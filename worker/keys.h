@@ -1,0 +1,49 @@
+/*
+ * keys - what deduplication compares, and filters that keep lookups off disk
+ *
+ * A key is 16 bytes of SHA-256 over (kind, source, provider's key, and where
+ * the kind says so the body's SHA-256).  A filter answers "surely not" for a
+ * set of keys from memory: a blocked Bloom filter with 10 bits a key, about
+ * one wrong "maybe" in sixty.
+ */
+
+#ifndef WORKER_KEYS_H
+#define WORKER_KEYS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../shared/event.h"
+
+enum { KEYS_LEN = 16 };
+
+struct keys_hasher; /* one SHA-256 context, reused; one thread */
+
+struct keys_hasher *keys_hasher_new(void); /* NULL without memory */
+void keys_hasher_free(struct keys_hasher *hasher);
+
+/* SHA-256 of some bytes.  0, or -1 without memory. */
+int keys_sha256(struct keys_hasher *hasher, const void *p, size_t len,
+    uint8_t out[EVENT_SHA256_LEN]);
+
+/* Whether copies of the event can be told at all. */
+bool keys_has(const struct event *event);
+/* Its key.  0, or -1 without memory. */
+int keys_hash(struct keys_hasher *hasher, const struct event *event,
+    uint8_t key[KEYS_LEN]);
+
+struct keys_filter;
+
+/* An empty filter for n keys (more make it weaker, never wrong), or NULL. */
+struct keys_filter *keys_filter_new(uint64_t n);
+void keys_filter_free(struct keys_filter *filter);
+/* Bytes a filter for n keys takes. */
+uint64_t keys_filter_size(uint64_t n);
+
+void keys_filter_add(struct keys_filter *filter, const uint8_t key[KEYS_LEN]);
+/* false: the key was surely never added. */
+bool keys_filter_maybe(
+    const struct keys_filter *filter, const uint8_t key[KEYS_LEN]);
+
+#endif
