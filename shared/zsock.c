@@ -42,8 +42,7 @@ static const struct kind {
     [ZSOCK_DATA_IN] = {ZMQ_PULL, HIGH_WATER, MESSAGE_MAX_DATA, 0, false},
     [ZSOCK_CONTROL_IN] = {ZMQ_ROUTER, HIGH_WATER, WIRE_CONTROL_MAX,
 	LINGER_CONTROL_MS, false},
-    [ZSOCK_ADMIN_IN] = {ZMQ_ROUTER, HIGH_WATER_ADMIN, WIRE_ADMIN_MAX, 0,
-	false},
+    [ZSOCK_ADMIN_IN] = {ZMQ_ROUTER, HIGH_WATER_ADMIN, WIRE_ADMIN_MAX, 0, false},
     [ZSOCK_DATA_OUT] = {ZMQ_PUSH, HIGH_WATER, WIRE_CONTROL_MAX, 0, true},
     [ZSOCK_CONTROL_OUT] = {ZMQ_DEALER, HIGH_WATER, WIRE_CONTROL_MAX, 0, true},
     [ZSOCK_ADMIN_OUT] = {ZMQ_DEALER, HIGH_WATER_ADMIN, WIRE_ADMIN_MAX, 0, true},
@@ -169,6 +168,7 @@ static const struct hint {
     {EADDRNOTAVAIL, "no interface of this host has this address"},
     {ENODEV, "no interface of this host has this address"},
     {EINVAL, "write ipc:///run/gaff/NAME or tcp://ADDRESS:PORT"},
+    {ENOCOMPATPROTO, "write ipc:///run/gaff/NAME or tcp://ADDRESS:PORT"},
     {EPROTONOSUPPORT, "write ipc:///run/gaff/NAME or tcp://ADDRESS:PORT"},
 };
 
