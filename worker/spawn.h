@@ -1,58 +1,89 @@
 /*
  * spawn - start handlers from a small single-threaded process
  *
- * The spawner is forked before any thread or ZeroMQ context exists.  It starts
- * programs by posix_spawn with a session of their own, ends their process
- * groups at the timeout, at exit and when the worker is gone, and keeps the
- * first 64 kB of what they print.
+ * The spawner (spawner.h) is forked before any thread or ZeroMQ context
+ * exists.  This is the worker's side of it; one thread uses it.  Nothing here
+ * waits: requests the socket does not take at once are kept and sent by
+ * spawn_pump().
  */
 
 #ifndef WORKER_SPAWN_H
 #define WORKER_SPAWN_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-#include "../shared/buf.h"
-
-enum { SPAWN_OUTPUT_MAX = 65536 };
+enum {
+	SPAWN_OUTPUT_MAX = 65536,
+	/* Bytes of program, directory, arguments and environment together. */
+	SPAWN_ARGS_MAX = 128 * 1024,
+	/* Between SIGTERM and SIGKILL. */
+	SPAWN_GRACE_MS = 2000,
+};
 
 struct spawn;
 
 /* Fork the spawner.  NULL, logged.  Call before threads and sockets. */
 struct spawn *spawn_open(void);
 
-/* Close the connection: the spawner ends every group and exits. */
+/* Close the connection: the spawner ends every group and exits, which is waited
+ * for.  No report is made any more.  NULL is fine. */
 void spawn_close(struct spawn *spawn);
 
-/* The descriptor to poll for reading. */
+/* The descriptor to poll for reading, and whether for writing too. */
 int spawn_fd(const struct spawn *spawn);
+bool spawn_wants_write(const struct spawn *spawn);
+
+/* How a program ended; what it points to lives for the call. */
+struct spawn_end {
+	uint64_t id;
+	int status;         /* as of waitpid() */
+	int error;          /* errno when it could not be started, else 0 */
+	bool bad_directory; /* the error is about the directory */
+	bool timed_out;
+	int64_t ms;
+	const char *output; /* the first SPAWN_OUTPUT_MAX bytes */
+	size_t output_len;
+};
+
+typedef void spawn_done_fn(void *arg, const struct spawn_end *end);
 
 struct spawn_start {
-	uint64_t id; /* the caller's, unique among running ones */
+	const char *program; /* NULL: argv[0].  Without a slash it is looked
+				for in SPAWN_PATH */
 	char *const *argv;
 	char *const *env; /* complete, NULL-terminated */
 	const char *directory;
-	int input; /* standard input; stays the caller's */
-	int64_t timeout_ms;
+	int input;          /* standard input; stays the caller's */
+	int64_t timeout_ms; /* 0: none */
+	spawn_done_fn *done;
+	void *arg;
 };
 
-/* Ask for a program.  0, or -1 (nothing was started), logged.  Every started id
- * is reported by exactly one spawn_end. */
-int spawn_start(struct spawn *spawn, const struct spawn_start *start);
-/* End it now (its end is reported as usual). */
+/* Where programs are looked for; handlers get it as PATH. */
+#define SPAWN_PATH                                                             \
+	"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+/*
+ * Ask for a program.  Returns its id (never 0); its end is reported by exactly
+ * one call of `done`, from spawn_pump().  0: nothing was started and `done` is
+ * not called; errno is E2BIG (SPAWN_ARGS_MAX), ENOMEM, EMFILE, or EPIPE (the
+ * spawner is gone).
+ *
+ * The program runs in a session of its own, with default signals, umask 022,
+ * standard output and error kept, nothing else open.  Its process group gets
+ * SIGTERM at the timeout and SIGKILL SPAWN_GRACE_MS later, SIGKILL when the
+ * program itself has ended, and when the worker is gone.  A process that made a
+ * session of its own (setsid) is out of reach and lives on.
+ */
+uint64_t spawn_start(struct spawn *spawn, const struct spawn_start *start);
+
+/* End it: as at the timeout (its end is reported as usual). */
 void spawn_kill(struct spawn *spawn, uint64_t id);
 
-struct spawn_end {
-	uint64_t id;
-	int status;     /* as of waitpid() */
-	int error;      /* errno when it could not be started, else 0 */
-	int timed_out;
-	int64_t ms;
-	struct buf output; /* the receiver clears it */
-};
-
-/* Read one report without waiting: 1 with *end, 0 when there is none, -1 when
- * the spawner is gone. */
-int spawn_read(struct spawn *spawn, struct spawn_end *end);
+/* Send what waits and report what has ended, without waiting.  0, or -1, logged
+ * once, when the spawner is gone: nothing is reported any more. */
+int spawn_pump(struct spawn *spawn);
 
 #endif

@@ -1,0 +1,543 @@
+#include "spawner.h"
+
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../shared/buf.h"
+#include "../shared/clock.h"
+#include "../shared/log.h"
+
+enum {
+	NICENESS = 5,
+	REQUESTS_PER_TURN = 16,
+	/* Reads of one pipe before others get their turn. */
+	READS_PER_TURN = 16,
+	FIXED_POLLS = 2, /* the socket and the signals */
+};
+
+/* A running program. */
+struct child {
+	struct child *next;
+	pid_t pid;
+	int pipe; /* its output, or -1 */
+	uint64_t id;
+	int64_t started_ms; /* boot clock, like the next two */
+	int64_t term_ms; /* when to send SIGTERM; INT64_MAX: sent, or never */
+	int64_t kill_ms; /* when to send SIGKILL */
+	bool timed_out;
+	struct buf output;
+};
+
+/* An END the socket did not take yet. */
+struct report {
+	struct report *next;
+	struct spawner_end end;
+	struct buf output;
+};
+
+struct spawner {
+	int fd;
+	int signals;
+	struct child *children;
+	size_t n_children;
+	struct report *first;
+	struct report **last;
+	struct pollfd *polls;
+	size_t polls_size;
+	char request[SPAWNER_REQUEST_MAX];
+};
+
+/* The worker is gone: so is everything it asked for. */
+static _Noreturn void
+end_all(const struct spawner *spawner)
+{
+	const struct child *child;
+
+	for (child = spawner->children; child != NULL; child = child->next)
+		(void)kill(-child->pid, SIGKILL);
+	_exit(0);
+}
+
+/* ---- reports ---- */
+
+static int
+send_end(const struct spawner *spawner, struct spawner_end *end,
+    const struct buf *output)
+{
+	struct iovec iov[2] = {{end, sizeof(*end)}, {output->p, output->len}};
+	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 2};
+
+	if (sendmsg(spawner->fd, &msg, MSG_NOSIGNAL) >= 0)
+		return 0;
+	if (errno != EAGAIN && errno != ENOBUFS && errno != EINTR)
+		end_all(spawner);
+	return -1;
+}
+
+/* Takes the output.  Without memory to keep the report the worker could never
+ * free the slot: give up as a whole, which it notices. */
+static void
+report(struct spawner *spawner, struct spawner_end *end, struct buf *output)
+{
+	struct report *kept;
+
+	if (spawner->first == NULL && send_end(spawner, end, output) == 0) {
+		buf_clear(output);
+		return;
+	}
+	kept = malloc(sizeof(*kept));
+	if (kept == NULL)
+		end_all(spawner);
+	*kept = (struct report){NULL, *end, *output};
+	*spawner->last = kept;
+	spawner->last = &kept->next;
+}
+
+static void
+flush(struct spawner *spawner)
+{
+	struct report *first;
+
+	while ((first = spawner->first) != NULL &&
+	       send_end(spawner, &first->end, &first->output) == 0) {
+		spawner->first = first->next;
+		if (spawner->first == NULL)
+			spawner->last = &spawner->first;
+		buf_clear(&first->output);
+		free(first);
+	}
+}
+
+/* ---- starting ---- */
+
+/* A START, unpacked: the pointers are into the request. */
+struct order {
+	struct spawner_request head;
+	const char *program;
+	const char *directory;
+	char **argv; /* malloc()ed, with env behind */
+	char **env;
+	int input;
+};
+
+/* The next NUL-terminated text, or NULL. */
+static char *
+next_text(char **p, const char *end)
+{
+	char *text = *p, *nul = memchr(text, '\0', (size_t)(end - text));
+
+	if (nul == NULL)
+		return NULL;
+	*p = nul + 1;
+	return text;
+}
+
+/* 0 or an errno. */
+static int
+unpack(struct order *order, char *bytes, size_t len)
+{
+	char *p = bytes + sizeof(order->head);
+	const char *end = bytes + len;
+	size_t n = (size_t)order->head.n_argv + order->head.n_env + 2;
+
+	order->program = next_text(&p, end);
+	order->directory = next_text(&p, end);
+	if (order->program == NULL || order->directory == NULL || n > len)
+		return EINVAL;
+	order->argv = calloc(n, sizeof(*order->argv));
+	if (order->argv == NULL)
+		return ENOMEM;
+	order->env = order->argv + order->head.n_argv + 1;
+	for (uint32_t i = 0; i < order->head.n_argv; i++)
+		if ((order->argv[i] = next_text(&p, end)) == NULL)
+			return EINVAL;
+	for (uint32_t i = 0; i < order->head.n_env; i++)
+		if ((order->env[i] = next_text(&p, end)) == NULL)
+			return EINVAL;
+	return 0;
+}
+
+/* 0 or an errno.  The working directory is the spawner's own for this while. */
+static int
+exec_child(const struct order *order, int output, pid_t *pid)
+{
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attr;
+	sigset_t none, all;
+	int error;
+
+	sigemptyset(&none);
+	sigfillset(&all);
+	if (posix_spawn_file_actions_init(&actions) != 0)
+		return ENOMEM;
+	posix_spawnattr_init(&attr);
+	posix_spawnattr_setsigmask(&attr, &none);
+	posix_spawnattr_setsigdefault(&attr, &all);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSID |
+					    POSIX_SPAWN_SETSIGMASK |
+					    POSIX_SPAWN_SETSIGDEF);
+	error = posix_spawn_file_actions_adddup2(&actions, order->input, 0);
+	if (error == 0)
+		error = posix_spawn_file_actions_adddup2(&actions, output, 1);
+	if (error == 0)
+		error = posix_spawn_file_actions_adddup2(&actions, output, 2);
+	if (error == 0)
+		error = posix_spawn_file_actions_addclosefrom_np(&actions, 3);
+	if (error == 0)
+		error = posix_spawnp(pid, order->program, &actions, &attr,
+		    order->argv, order->env);
+	posix_spawnattr_destroy(&attr);
+	posix_spawn_file_actions_destroy(&actions);
+	return error;
+}
+
+/* Start it and remember it.  0 or an errno; *bad_directory. */
+static int
+start(
+    struct spawner *spawner, const struct order *order, uint8_t *bad_directory)
+{
+	struct child *child = calloc(1, sizeof(*child));
+	int pair[2] = {-1, -1}, error = 0;
+	int64_t now = clock_boot_ms();
+
+	if (child == NULL)
+		return ENOMEM;
+	if (pipe2(pair, O_CLOEXEC) != 0 ||
+	    fcntl(pair[0], F_SETFL, O_NONBLOCK) != 0) {
+		error = errno;
+		goto out;
+	}
+	if (chdir(order->directory) != 0) {
+		error = errno;
+		*bad_directory = 1;
+		goto out;
+	}
+	error = exec_child(order, pair[1], &child->pid);
+	if (chdir("/") != 0)
+		log_warn("chdir_failed", log_str("error", strerror(errno)));
+	if (error != 0)
+		goto out;
+	child->id = order->head.id;
+	child->started_ms = now;
+	child->kill_ms = INT64_MAX;
+	child->term_ms = order->head.timeout_ms > 0
+			     ? now + order->head.timeout_ms
+			     : INT64_MAX;
+	child->pipe = pair[0];
+	pair[0] = -1;
+	child->next = spawner->children;
+	spawner->children = child;
+	spawner->n_children++;
+	child = NULL;
+out:
+	if (pair[0] >= 0)
+		close(pair[0]);
+	if (pair[1] >= 0)
+		close(pair[1]);
+	free(child);
+	return error;
+}
+
+static void
+start_order(struct spawner *spawner, struct order *order, size_t len)
+{
+	struct spawner_end end = {.id = order->head.id};
+	struct buf none = {0};
+
+	if (order->input < 0)
+		end.error = EBADF;
+	else
+		end.error = unpack(order, spawner->request, len);
+	if (end.error == 0)
+		end.error = start(spawner, order, &end.bad_directory);
+	if (end.error != 0)
+		report(spawner, &end, &none);
+	free(order->argv);
+}
+
+/* ---- requests ---- */
+
+static void
+soft_kill(struct child *child, int64_t now)
+{
+	if (child->kill_ms != INT64_MAX)
+		return;
+	child->term_ms = INT64_MAX;
+	child->kill_ms = now + SPAWN_GRACE_MS;
+	(void)kill(-child->pid, SIGTERM);
+	(void)kill(-child->pid, SIGCONT);
+}
+
+static void
+kill_id(const struct spawner *spawner, uint64_t id)
+{
+	struct child *child;
+
+	for (child = spawner->children; child != NULL; child = child->next)
+		if (child->id == id)
+			soft_kill(child, clock_boot_ms());
+}
+
+/* The descriptor that came with a packet, or -1. */
+static int
+received_fd(struct msghdr *msg)
+{
+	struct cmsghdr *rights = CMSG_FIRSTHDR(msg);
+	int fd = -1;
+
+	if (rights != NULL && rights->cmsg_level == SOL_SOCKET &&
+	    rights->cmsg_type == SCM_RIGHTS &&
+	    rights->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(&fd, CMSG_DATA(rights), sizeof(int));
+	return fd;
+}
+
+/* Read and do one request; false when there is none. */
+static bool
+take_request(struct spawner *spawner)
+{
+	union {
+		char bytes[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	struct iovec iov = {spawner->request, sizeof(spawner->request)};
+	struct msghdr msg = {.msg_iov = &iov,
+	    .msg_iovlen = 1,
+	    .msg_control = control.bytes,
+	    .msg_controllen = sizeof(control.bytes)};
+	struct order order = {0};
+	ssize_t n = recvmsg(spawner->fd, &msg, MSG_CMSG_CLOEXEC);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return false;
+	if (n < (ssize_t)sizeof(order.head))
+		end_all(spawner);
+	memcpy(&order.head, spawner->request, sizeof(order.head));
+	order.input = received_fd(&msg);
+	if (order.head.kind == SPAWNER_START)
+		start_order(spawner, &order, (size_t)n);
+	else
+		kill_id(spawner, order.head.id);
+	if (order.input >= 0)
+		close(order.input);
+	return true;
+}
+
+/* ---- running programs ---- */
+
+/* Keep the beginning of the output, drop the rest: the program never waits. */
+static void
+read_output(struct child *child)
+{
+	char bytes[16384];
+	size_t room;
+	ssize_t n;
+
+	for (int i = 0; i < READS_PER_TURN && child->pipe >= 0; i++) {
+		n = read(child->pipe, bytes, sizeof(bytes));
+		if (n < 0)
+			return;
+		if (n == 0) {
+			close(child->pipe);
+			child->pipe = -1;
+			return;
+		}
+		room = SPAWN_OUTPUT_MAX - child->output.len;
+		(void)buf_add(
+		    &child->output, bytes, (size_t)n < room ? (size_t)n : room);
+	}
+}
+
+/* The program of *link has ended and is reaped: report and forget it. */
+static void
+finish(struct spawner *spawner, struct child **link, int status)
+{
+	struct child *child = *link;
+	struct spawner_end end = {.id = child->id, .status = status};
+
+	read_output(child);
+	if (child->pipe >= 0)
+		close(child->pipe);
+	end.ms = clock_boot_ms() - child->started_ms;
+	end.timed_out = child->timed_out;
+	report(spawner, &end, &child->output);
+	*link = child->next;
+	spawner->n_children--;
+	free(child);
+}
+
+/* Reap what has ended.  The group is killed first: until then the program's
+ * zombie keeps the number from being given to others. */
+static void
+reap(struct spawner *spawner)
+{
+	struct child **link;
+	siginfo_t info;
+	int status;
+
+	for (;;) {
+		info.si_pid = 0;
+		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+		    info.si_pid == 0)
+			return;
+		link = &spawner->children;
+		while (*link != NULL && (*link)->pid != info.si_pid)
+			link = &(*link)->next;
+		if (*link != NULL)
+			(void)kill(-info.si_pid, SIGKILL);
+		if (waitpid(info.si_pid, &status, 0) == info.si_pid &&
+		    *link != NULL)
+			finish(spawner, link, status);
+	}
+}
+
+/* Signals that are due; returns how long poll() may sleep, -1: for ever. */
+static int
+expire(const struct spawner *spawner)
+{
+	int64_t now = clock_boot_ms(), next = INT64_MAX;
+	struct child *child;
+
+	for (child = spawner->children; child != NULL; child = child->next) {
+		if (child->term_ms <= now) {
+			child->timed_out = true;
+			soft_kill(child, now);
+		}
+		if (child->kill_ms <= now) {
+			(void)kill(-child->pid, SIGKILL);
+			child->kill_ms = now + SPAWN_GRACE_MS;
+		}
+		next = child->term_ms < next ? child->term_ms : next;
+		next = child->kill_ms < next ? child->kill_ms : next;
+	}
+	if (next == INT64_MAX)
+		return -1;
+	return next - now < 60000 ? (int)(next - now) : 60000;
+}
+
+/* Fill in what to wait for; the number of entries. */
+static size_t
+prepare_polls(struct spawner *spawner)
+{
+	size_t n = FIXED_POLLS;
+	struct child *child;
+
+	if (FIXED_POLLS + spawner->n_children > spawner->polls_size) {
+		size_t size = FIXED_POLLS + 2 * spawner->n_children;
+		struct pollfd *polls =
+		    reallocarray(spawner->polls, size, sizeof(*polls));
+
+		if (polls == NULL)
+			end_all(spawner);
+		spawner->polls = polls;
+		spawner->polls_size = size;
+	}
+	spawner->polls[0] = (struct pollfd){.fd = spawner->fd,
+	    .events = spawner->first != NULL ? POLLIN | POLLOUT : POLLIN};
+	spawner->polls[1] =
+	    (struct pollfd){.fd = spawner->signals, .events = POLLIN};
+	for (child = spawner->children; child != NULL; child = child->next)
+		spawner->polls[n++] =
+		    (struct pollfd){.fd = child->pipe, .events = POLLIN};
+	return n;
+}
+
+static _Noreturn void
+run(struct spawner *spawner)
+{
+	struct signalfd_siginfo info;
+	struct child *child;
+	size_t n;
+
+	for (;;) {
+		n = prepare_polls(spawner);
+		if (poll(spawner->polls, (nfds_t)n, expire(spawner)) < 0 &&
+		    errno != EINTR)
+			end_all(spawner);
+		for (child = spawner->children; child != NULL;
+		     child = child->next)
+			read_output(child);
+		while (read(spawner->signals, &info, sizeof(info)) > 0)
+			;
+		reap(spawner);
+		flush(spawner);
+		for (int i = 0; i < REQUESTS_PER_TURN; i++)
+			if (!take_request(spawner))
+				break;
+	}
+}
+
+/* ---- the beginning ---- */
+
+/* Signals meant for the worker (a terminal's ^C, a supervisor's TERM to all)
+ * must not end the one that ends the handlers.  SIGCHLD comes by descriptor. */
+static int
+prepare_signals(void)
+{
+	static const int ignored[] = {
+	    SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGPIPE};
+	sigset_t child;
+
+	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+		(void)signal(ignored[i], SIG_IGN);
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	(void)signal(SIGCHLD, SIG_DFL);
+	sigprocmask(SIG_SETMASK, &child, NULL);
+	return signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* Keep only `fd`, as 3, and the standard descriptors; the first of them, and
+ * any that is missing, becomes /dev/null.  0 or -1. */
+static int
+prepare_files(int fd)
+{
+	int moved = fcntl(fd, F_DUPFD_CLOEXEC, 4), null;
+
+	if (moved < 0 || dup3(moved, 3, O_CLOEXEC) < 0 ||
+	    close_range(4, ~0U, 0) != 0)
+		return -1;
+	do {
+		null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	} while (null >= 0 && null <= 2);
+	if (null < 0 || dup2(null, 0) < 0)
+		return -1;
+	close(null);
+	return 0;
+}
+
+_Noreturn void
+spawner_main(int fd)
+{
+	struct spawner *spawner = calloc(1, sizeof(*spawner));
+
+	if (spawner == NULL || prepare_files(fd) != 0)
+		_exit(1);
+	spawner->last = &spawner->first;
+	spawner->fd = 3;
+	spawner->signals = prepare_signals();
+	/* Its memory holds what the worker had read before. */
+	(void)prctl(PR_SET_DUMPABLE, 0);
+	(void)prctl(PR_SET_NAME, "gaff-spawner");
+	/* Orphans of handlers come here, not to a worker that is process 1. */
+	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
+	(void)setpriority(PRIO_PROCESS, 0, NICENESS);
+	umask(022);
+	if (spawner->signals < 0 || clearenv() != 0 ||
+	    setenv("PATH", SPAWN_PATH, 1) != 0 || chdir("/") != 0)
+		_exit(1);
+	run(spawner);
+}
