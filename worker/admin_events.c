@@ -1,9 +1,7 @@
 #include <ctype.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include <openssl/evp.h>
-
+#include "../shared/codec.h"
 #include "admin_verbs.h"
 
 enum {
@@ -57,16 +55,13 @@ headers_json(const char *headers)
 static json_t *
 body_json(const struct event *event)
 {
-	size_t size = 4 * ((event->body_len + 2) / 3) + 1;
-	unsigned char *text = malloc(size);
+	struct buf text = {0};
 	json_t *value = NULL;
 
-	if (text == NULL || event->body_len > INT32_MAX)
-		goto out;
-	EVP_EncodeBlock(text, event->body, (int)event->body_len);
-	value = json_string((const char *)text);
-out:
-	free(text);
+	if (codec_encode(CODEC_BASE64, event->body, event->body_len, &text) ==
+	    0)
+		value = json_stringn(buf_str(&text), text.len);
+	buf_clear(&text);
 	return value;
 }
 

@@ -4,6 +4,7 @@
 #include <openssl/evp.h>
 
 #include "../shared/clock.h"
+#include "../shared/codec.h"
 #include "admin_verbs.h"
 
 enum { REPLAY_MAX = 500 };
@@ -158,51 +159,37 @@ struct letter {
 	const char *route;
 	const char *reason;
 	char *headers;
-	unsigned char *body;
+	struct buf body;
 };
 
 static const char *
 decode_body(const char *base64, struct letter *letter)
 {
 	size_t len = strlen(base64);
-	int n;
 
-	if (len % 4 != 0 || len > INT32_MAX)
-		return "body_base64 is no base64";
-	letter->body = malloc(len / 4 * 3 + 1);
-	if (letter->body == NULL)
-		return "there is no memory for the body";
-	n = EVP_DecodeBlock(
-	    letter->body, (const unsigned char *)base64, (int)len);
-	if (n < 0)
-		return "body_base64 is no base64";
-	/* EVP_DecodeBlock counts the padding as bytes */
-	for (size_t i = len; i > 0 && base64[i - 1] == '='; i--)
-		n--;
-	if (n < 0)
-		return "body_base64 is no base64";
-	letter->event.body = letter->body;
-	letter->event.body_len = (size_t)n;
+	if (codec_decode(CODEC_BASE64, base64, len, &letter->body) != 0)
+		return letter->body.failed ? "there is no memory for the body"
+					   : "body_base64 is no base64";
+	letter->event.body = buf_str(&letter->body);
+	letter->event.body_len = letter->body.len;
 	return NULL;
 }
 
 static const char *
 check_hash(const json_t *head, struct event *event)
 {
-	static const char digits[] = "0123456789abcdef";
-	char text[2 * EVENT_SHA256_LEN + 1];
+	struct buf text = {0};
+	const char *error = NULL;
 
 	if (EVP_Digest(event->body, event->body_len, event->sha256, NULL,
-		EVP_sha256(), NULL) != 1)
-		return "the body's hash could not be computed";
-	for (size_t i = 0; i < EVENT_SHA256_LEN; i++) {
-		text[2 * i] = digits[event->sha256[i] >> 4];
-		text[2 * i + 1] = digits[event->sha256[i] & 15];
-	}
-	text[2 * EVENT_SHA256_LEN] = '\0';
-	return strcmp(admin_text(head, "body_sha256"), text) == 0
-		   ? NULL
-		   : "the body does not fit body_sha256";
+		EVP_sha256(), NULL) != 1 ||
+	    codec_encode(CODEC_HEX, event->sha256, EVENT_SHA256_LEN, &text) !=
+		0)
+		error = "the body's hash could not be computed";
+	else if (strcmp(admin_text(head, "body_sha256"), buf_str(&text)) != 0)
+		error = "the body does not fit body_sha256";
+	buf_clear(&text);
+	return error;
 }
 
 /* An error sentence, or NULL with the letter filled in. */
@@ -321,6 +308,6 @@ admin_inject(struct admin_context *context, const json_t *args)
 	reply = error != NULL ? admin_fail("inject: %s", error)
 			      : inject(context, &letter, states);
 	free(letter.headers);
-	free(letter.body);
+	buf_clear(&letter.body);
 	return reply;
 }
