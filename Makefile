@@ -47,7 +47,7 @@ WORKER := admin admin_events admin_replay admin_route admin_status \
 	store_memory store_sqlite tasks
 CLI := call cmd_check cmd_dead cmd_events cmd_match cmd_replay cmd_route \
 	cmd_schemes cmd_secret cmd_send cmd_show cmd_sign cmd_status cmd_verify \
-	events file letters options out pace samples send_make send_run status
+	dead_purge dead_replay events file letters options out pace samples send_make send_run status
 
 LIB_OBJS := $(SHARED:%=$O/shared/%.o) $O/schemes_conf.o
 FCGI_OBJS := $(FCGI:%=$O/fcgi/%.o)
