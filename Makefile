@@ -42,8 +42,8 @@ SHARED := buf clock codec config config_file config_keys config_route \
 	scheme_keys scheme_find scheme_sign scheme_verify secret units wire zsock
 FCGI := ingest link listen rank reply request request_cgi
 WORKER := admin admin_events admin_replay admin_route admin_status \
-	deadletters dest dest_post dest_run dispatch filter \
-	filter_helper intake links retry route spawn spawner store \
+	apply control deadletters dest dest_post dest_run dispatch feed filter \
+	filter_helper intake links retry server server_reload route spawn spawner store \
 	store_memory store_sqlite tasks
 CLI := call cmd_check cmd_dead cmd_events cmd_match cmd_replay cmd_route \
 	cmd_schemes cmd_secret cmd_send cmd_show cmd_sign cmd_status cmd_verify \
@@ -95,13 +95,55 @@ $O/tests/unit/%: $O/tests/unit/%.o $(UNIT_OBJS)
 $O/tests/tool/%: $O/tests/tool/%.o $O/libgaff.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(FCGI_LIBS)
 
+unit-programs: $(UNIT)
+tools: $(TOOLS)
+
 unit: $(UNIT)
 	@tests/unit/run.sh $(UNIT)
+# one test: make integration ARGS='tests/integration/test_x.py -k name'
+integration: $(PROGRAMS) $(TOOLS)
+	@GAFF_BIN=$(abspath $O) tests/tool/integration.sh $(ARGS)
+test: unit integration
 
-.PHONY: all unit help clean
-.SECONDARY:
+lint:
+	@tests/tool/lint.sh -std=c11 $(CPPFLAGS)
+format:
+	clang-format-14 -i $(wildcard *.[ch] */*.[ch] tests/*/*.[ch])
+
+check:
+	@tests/tool/install.sh $(BUILD_PACKAGES) $(TEST_PACKAGES)
+	@tests/tool/check.sh $O
+
+# ---- try, install ----
+demo:
+	@tests/tool/install.sh $(BUILD_PACKAGES) $(DEMO_PACKAGES)
+	@$(MAKE) --no-print-directory -j2 all
+	@GAFF_BIN=$(abspath $O) tests/tool/demo $(if $(ONCE),--once)
+
+prefix ?= /usr
+install: all
+	install -d $(DESTDIR)$(prefix)/bin $(DESTDIR)$(prefix)/lib/gaff \
+	    $(DESTDIR)$(prefix)/share/doc/gaff/conf
+	install $O/gaff $O/gaff-worker $(DESTDIR)$(prefix)/bin
+	install $O/gaff.fcgi $(DESTDIR)$(prefix)/lib/gaff
+	install -m 644 conf/* $(DESTDIR)$(prefix)/share/doc/gaff/conf
+
+help:
+	@echo 'make            build the programs in $O/ (SAN=1: with sanitizers)'
+	@echo 'make demo       try it: web server, gateway, worker (ONCE=1: and end)'
+	@echo 'make check      install what tests need, run all of them, lint'
+	@echo 'make test       unit and integration tests; needs no root, no network'
+	@echo 'make unit       the unit tests alone'
+	@echo 'make lint       format, sizes, clang-tidy; make format repairs the first'
+	@echo 'make install    to DESTDIR and prefix=$(prefix)'
+	@echo 'make clean      remove what was built'
+	@echo 'packages to build: $(BUILD_PACKAGES)'
 
 clean:
 	rm -rf build
+
+.PHONY: all unit-programs tools unit integration test lint format check demo \
+	install help clean
+.SECONDARY:
 
 -include $(shell find $O -name "*.d" 2>/dev/null)

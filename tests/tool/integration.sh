@@ -1,0 +1,38 @@
+#!/bin/sh
+# Run the integration tests (arguments go to pytest) with the programs in
+# GAFF_BIN.  A skipped test is a failure, and so is a sanitizer's report.
+set -u
+export GAFF_BIN="${GAFF_BIN:-build}" PYTHONDONTWRITEBYTECODE=1
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+chmod 1777 "$work" # the programs under test may run as somebody else
+export ASAN_OPTIONS="log_path=$work/report:exitcode=99"
+export UBSAN_OPTIONS="log_path=$work/report:print_stacktrace=1"
+
+python3 -m pytest -q --junitxml="$work/results.xml" \
+	"${@:-tests/integration}" </dev/null
+status=$?
+python3 - "$work" "$status" <<'PYTHON'
+import glob, sys
+import xml.etree.ElementTree as xml
+
+work, status = sys.argv[1], int(sys.argv[2])
+reports = sorted(glob.glob(work + "/report.*"))
+for report in reports:
+    print(open(report, errors="replace").read())
+try:
+    suites = xml.parse(work + "/results.xml").getroot().iter("testsuite")
+    counts = [(int(s.get("tests")), int(s.get("skipped")),
+               int(s.get("failures")) + int(s.get("errors"))) for s in suites]
+    tests, skipped, failed = map(sum, zip(*counts))
+except (OSError, ValueError, xml.ParseError) as error:
+    print("no results:", error)
+    tests, skipped, failed = 0, 0, 1
+passed = max(tests - skipped - failed, 0)
+failed += skipped + len(reports)
+if failed == 0 and (status != 0 or passed == 0):
+    failed = 1
+print(f"integration: {passed} passed, {failed} failed"
+      f" ({skipped} skipped, {len(reports)} sanitizer reports)")
+sys.exit(failed != 0)
+PYTHON
