@@ -120,13 +120,19 @@ demo:
 	@$(MAKE) --no-print-directory -j2 all
 	@GAFF_BIN=$(abspath $O) tests/tool/demo $(if $(ONCE),--once)
 
-prefix ?= /usr
+prefix ?= /usr/local
+# examples name the programs where they are installed
+CONF_SED := -e 's|/usr/bin/gaff|$(prefix)/bin/gaff|' \
+	-e 's|/usr/lib/gaff|$(prefix)/lib/gaff|'
 install: all
 	install -d $(DESTDIR)$(prefix)/bin $(DESTDIR)$(prefix)/lib/gaff \
 	    $(DESTDIR)$(prefix)/share/doc/gaff/conf
 	install $O/gaff $O/gaff-worker $(DESTDIR)$(prefix)/bin
 	install $O/gaff.fcgi $(DESTDIR)$(prefix)/lib/gaff
-	install -m 644 conf/* $(DESTDIR)$(prefix)/share/doc/gaff/conf
+	for f in conf/*; do sed $(CONF_SED) "$$f" \
+	    >$(DESTDIR)$(prefix)/share/doc/gaff/"$$f" || exit 1; done
+	for f in $(wildcard docs/*.[1-8]); do install -D -m 644 "$$f" \
+	    $(DESTDIR)$(prefix)/share/man/man"$${f##*.}/$${f##*/}" || exit 1; done
 
 help:
 	@echo 'make            build the programs in $O/ (SAN=1: with sanitizers)'

@@ -34,6 +34,7 @@ struct clock_fake {
 	int64_t wall_ms;
 	int64_t boot_ms;
 };
+
 void clock_set_fake(const struct clock_fake *fake);
 
 #endif

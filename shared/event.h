@@ -61,7 +61,8 @@ size_t event_size(const struct event *event);
 /* A new UUIDv7 (RFC 9562) for wall_ms; ids made in one process in the same
  * millisecond are still in order.  0, or -1 when there is no randomness. */
 int event_id_new(int64_t wall_ms, uint8_t id[EVENT_ID_LEN]);
-void event_id_format(const uint8_t id[EVENT_ID_LEN], char out[EVENT_ID_TEXT_SIZE]);
+void
+event_id_format(const uint8_t id[EVENT_ID_LEN], char out[EVENT_ID_TEXT_SIZE]);
 /* 0, or -1 when the text is no UUID. */
 int event_id_parse(const char *text, uint8_t id[EVENT_ID_LEN]);
 

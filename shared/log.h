@@ -14,7 +14,12 @@
 
 enum { LOG_VALUE_MAX = 256 };
 
-enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL__MAX };
+enum log_level {
+	LOG_LEVEL_ERROR,
+	LOG_LEVEL_WARN,
+	LOG_LEVEL_INFO,
+	LOG_LEVEL__MAX
+};
 
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
@@ -66,7 +71,8 @@ struct log_limit {
 	unsigned count;
 	unsigned suppressed;
 };
-int log_allow(
-    struct log_limit *limit, unsigned lines, int64_t now_ms, unsigned *suppressed);
+
+int log_allow(struct log_limit *limit, unsigned lines, int64_t now_ms,
+    unsigned *suppressed);
 
 #endif

@@ -1,0 +1,248 @@
+/* HELLO, BEAT and PROBE of gateways; CALLs of the command line. */
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../shared/clock.h"
+#include "../shared/log.h"
+#include "../shared/zsock.h"
+#include "admin.h"
+#include "server_impl.h"
+
+const char *
+control_state(const struct server *s)
+{
+	if (s->failed || s->stopped)
+		return "draining";
+	return s->full ? "full" : "accepting";
+}
+
+/* ---- to gateways ---- */
+
+static json_t *
+describe(const struct server *s)
+{
+	size_t links = links_count(s->links);
+	char boot[17];
+
+	(void)snprintf(boot, sizeof(boot), "%016" PRIx64, s->boot);
+	return json_pack("{s:s, s:s, s:s, s:i, s:I, s:f, s:i, s:s, s:s}",
+	    "worker", s->worker->name, "boot", boot, "state", control_state(s),
+	    "credit_events", CREDIT_EVENTS, "credit_bytes",
+	    (json_int_t)(s->worker->intake_bytes /
+			 (int64_t)(links > 0 ? links : 1)),
+	    "sync_ms", (double)s->sync_us / 1000.0, "protocol", WIRE_PROTOCOL,
+	    "version", GAFF_VERSION, "config", s->config->hash);
+}
+
+static void
+send_json(struct server *s, const void *id, size_t id_len, enum wire_type type,
+    const json_t *object)
+{
+	struct buf frame = {0};
+
+	/* A gateway that is gone hears nothing; it will say HELLO again. */
+	if (object != NULL && wire_put_json(&frame, type, object) == 0)
+		(void)zsock_send_to(s->control, id, id_len, frame.p, frame.len);
+	buf_clear(&frame);
+}
+
+static void
+send_welcome(struct server *s, const void *id, size_t id_len)
+{
+	json_t *object = describe(s);
+
+	send_json(s, id, id_len, WIRE_WELCOME, object);
+	json_decref(object);
+}
+
+/* ---- from gateways ---- */
+
+static void
+on_hello(struct server *s, zmq_msg_t *id, const json_t *hello)
+{
+	bool is_new = links_heard(s->links, zmq_msg_data(id), zmq_msg_size(id),
+	    hello, clock_boot_ms());
+
+	if (is_new)
+		log_info("gateway linked",
+		    log_str("host",
+			json_string_value(json_object_get(hello, "host"))),
+		    log_int("pid",
+			json_integer_value(json_object_get(hello, "pid"))),
+		    log_str("config",
+			json_string_value(json_object_get(hello, "config"))));
+	send_welcome(s, zmq_msg_data(id), zmq_msg_size(id));
+}
+
+static void
+on_beat(struct server *s, zmq_msg_t *id, const json_t *beat)
+{
+	/* A link this start has not heard of yet needs its WELCOME. */
+	if (links_heard(s->links, zmq_msg_data(id), zmq_msg_size(id), beat,
+		clock_boot_ms()))
+		send_welcome(s, zmq_msg_data(id), zmq_msg_size(id));
+}
+
+void
+control_receive(struct server *s)
+{
+	enum { AT_ONCE = 256 };
+
+	zmq_msg_t id, message;
+	enum wire_type type;
+	json_t *object;
+	int left = AT_ONCE;
+
+	(void)zmq_msg_init(&id);
+	(void)zmq_msg_init(&message);
+	while (left-- > 0 && zsock_recv_from(s->control, &id, &message,
+				 &s->intake.malformed) == 0) {
+		type =
+		    wire_type(zmq_msg_data(&message), zmq_msg_size(&message));
+		object = type == WIRE_HELLO || type == WIRE_BEAT
+			     ? wire_get_json(zmq_msg_data(&message),
+				   zmq_msg_size(&message))
+			     : NULL;
+		if (object == NULL)
+			s->intake.malformed++;
+		else if (type == WIRE_HELLO)
+			on_hello(s, &id, object);
+		else
+			on_beat(s, &id, object);
+		json_decref(object);
+	}
+	(void)zmq_msg_close(&id);
+	(void)zmq_msg_close(&message);
+}
+
+static int
+hex_bytes(const char *text, uint8_t *out, size_t len)
+{
+	unsigned byte;
+	size_t i;
+
+	if (text == NULL || strlen(text) != 2 * len)
+		return -1;
+	for (i = 0; i < len; i++) {
+		if (sscanf(text + 2 * i, "%2x", &byte) != 1)
+			return -1;
+		out[i] = (uint8_t)byte;
+	}
+	return 0;
+}
+
+void
+control_probe(struct server *s, const void *frame, size_t len)
+{
+	json_t *object = wire_get_json(frame, len);
+	uint8_t link[WIRE_LINK_LEN];
+
+	if (hex_bytes(json_string_value(json_object_get(object, "link")), link,
+		sizeof(link)) == 0)
+		send_json(s, link, sizeof(link), WIRE_PROBE, object);
+	else
+		s->intake.malformed++;
+	json_decref(object);
+}
+
+/* ---- beats ---- */
+
+struct beat {
+	struct server *server;
+	json_t *object;
+};
+
+static void
+beat_one(void *arg, const void *id, size_t id_len)
+{
+	struct beat *beat = arg;
+
+	send_json(beat->server, id, id_len, WIRE_BEAT, beat->object);
+}
+
+void
+control_beat(struct server *s, int64_t boot_ms)
+{
+	struct beat beat = {s, NULL};
+
+	(void)links_expire(s->links, boot_ms);
+	beat.object = describe(s);
+	links_each(s->links, beat_one, &beat);
+	json_decref(beat.object);
+}
+
+/* ---- the command line ---- */
+
+static void
+on_due(void *arg, const char *route)
+{
+	apply_due(arg, route);
+}
+
+static void
+on_paused(void *arg, const char *route, bool paused)
+{
+	struct server *s = arg;
+	struct task *task = task_new(TASK_PAUSE);
+
+	if (task == NULL)
+		return;
+	(void)memccpy(task->route, route, '\0', sizeof(task->route));
+	task->paused = paused;
+	dispatch_push(s->dispatch, task);
+	if (!paused)
+		apply_due(s, route);
+}
+
+static void
+answer_call(struct server *s, zmq_msg_t *id, const json_t *call)
+{
+	struct admin_context context = {
+	    .ops = s->ops,
+	    .store = s->store,
+	    .config = s->config,
+	    .worker = s->worker,
+	    .links = s->links,
+	    .state = control_state(s),
+	    .started_at_ms = s->started_at_ms,
+	    .sync_us = s->sync_us,
+	    .due = on_due,
+	    .paused = on_paused,
+	    .arg = s,
+	};
+	json_t *reply = admin_answer(&context, call);
+	struct buf frame = {0};
+
+	if (reply != NULL && wire_put_json(&frame, WIRE_REPLY, reply) == 0)
+		(void)zsock_send_to(s->admin, zmq_msg_data(id),
+		    zmq_msg_size(id), frame.p, frame.len);
+	buf_clear(&frame);
+	json_decref(reply);
+	if (context.broken)
+		s->failed = true;
+}
+
+void
+control_admin(struct server *s)
+{
+	zmq_msg_t id, message;
+	json_t *call;
+
+	(void)zmq_msg_init(&id);
+	(void)zmq_msg_init(&message);
+	/* One at a time: intake goes first. */
+	if (zsock_recv_from(s->admin, &id, &message, &s->intake.malformed) ==
+		0 &&
+	    wire_type(zmq_msg_data(&message), zmq_msg_size(&message)) ==
+		WIRE_CALL) {
+		call = wire_get_json(
+		    zmq_msg_data(&message), zmq_msg_size(&message));
+		answer_call(s, &id, call);
+		json_decref(call);
+	}
+	(void)zmq_msg_close(&id);
+	(void)zmq_msg_close(&message);
+}

@@ -1,0 +1,196 @@
+/* EVENTs: receive all there is, store them in one commit, acknowledge. */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../shared/clock.h"
+#include "../shared/log.h"
+#include "../shared/zsock.h"
+#include "server_impl.h"
+
+static void
+drop_item(struct intake_item *item)
+{
+	if (item->open)
+		(void)zmq_msg_close(&item->message);
+	buf_clear(&item->put.revived);
+	*item = (struct intake_item){0};
+}
+
+/* A frame that is no EVENT: a PROBE is answered, all else is counted. */
+static void
+other_frame(struct server *s, const void *frame, size_t len)
+{
+	if (wire_type(frame, len) == WIRE_PROBE)
+		control_probe(s, frame, len);
+	else
+		s->intake.malformed++;
+}
+
+static void
+read_item(struct server *s, struct intake_item *item)
+{
+	const void *frame = zmq_msg_data(&item->message);
+	size_t len = zmq_msg_size(&item->message);
+
+	item->valid =
+	    wire_get_event(frame, len, &item->target, &item->event) == 0;
+	item->status = item->valid ? WIRE_UNAVAILABLE : WIRE_INVALID;
+	if (!item->valid) {
+		s->intake.malformed++;
+		log_error("event refused", log_str("reason", "malformed frame"),
+		    log_int("bytes", len));
+	}
+	s->intake.bytes += len;
+	s->intake.n++;
+}
+
+void
+intake_receive(struct server *s)
+{
+	struct intake *intake = &s->intake;
+	struct intake_item *item;
+
+	while (intake->n < BATCH_EVENTS && intake->bytes < BATCH_BYTES) {
+		item = &intake->items[intake->n];
+		(void)zmq_msg_init(&item->message);
+		item->open = true;
+		if (zsock_recv(s->data, &item->message, &intake->malformed) !=
+		    0) {
+			drop_item(item);
+			return;
+		}
+		if (wire_type(zmq_msg_data(&item->message),
+			zmq_msg_size(&item->message)) == WIRE_EVENT) {
+			read_item(s, item);
+			continue;
+		}
+		other_frame(s, zmq_msg_data(&item->message),
+		    zmq_msg_size(&item->message));
+		drop_item(item);
+	}
+}
+
+/* A dead delivery that was revived is not revived again before this. */
+static int64_t
+revive_after_ms(const struct server *s)
+{
+	int64_t most = 0;
+	size_t i;
+
+	for (i = 0; i < s->config->n_routes; i++)
+		if (s->config->routes[i].backoff_max_ms > most)
+			most = s->config->routes[i].backoff_max_ms;
+	return most;
+}
+
+enum store_result
+intake_put(struct server *s)
+{
+	int64_t now_ms = clock_wall_ms(), revive_ms = revive_after_ms(s);
+	enum store_result result = STORE_OK;
+	struct intake_item *item;
+	size_t i;
+
+	for (i = 0; i < s->intake.n && result == STORE_OK; i++) {
+		item = &s->intake.items[i];
+		if (!item->valid)
+			continue;
+		result = s->ops->put(
+		    s->store, &item->event, now_ms, revive_ms, &item->put);
+		item->status = item->put.what == STORE_PUT_DUPLICATE
+				   ? WIRE_DUPLICATE
+				   : WIRE_STORED;
+	}
+	return result;
+}
+
+void
+intake_refuse(struct server *s)
+{
+	size_t i;
+
+	for (i = 0; i < s->intake.n; i++)
+		if (s->intake.items[i].valid)
+			s->intake.items[i].status = WIRE_UNAVAILABLE;
+}
+
+/* ---- acknowledging ---- */
+
+static int
+compare_links(const void *a, const void *b)
+{
+	const struct intake_item *const *x = a, *const *y = b;
+
+	return memcmp((*x)->target.link, (*y)->target.link, WIRE_LINK_LEN);
+}
+
+static void
+send_acks(struct server *s, struct intake_item *const *items, size_t n)
+{
+	struct wire_ack acks[BATCH_EVENTS];
+	struct buf frame = {0};
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		acks[i] = (struct wire_ack){.seq = items[i]->target.seq,
+		    .status = items[i]->status,
+		    .revived = ""};
+		if (items[i]->status == WIRE_DUPLICATE) {
+			memcpy(acks[i].id, items[i]->put.id, EVENT_ID_LEN);
+			acks[i].revived = buf_str(&items[i]->put.revived);
+		} else {
+			memcpy(acks[i].id, items[i]->event.id, EVENT_ID_LEN);
+		}
+	}
+	/* A gateway that is gone sends the event again to whom it finds. */
+	if (wire_put_acks(&frame, s->boot, acks, n) == 0)
+		(void)zsock_send_to(s->control, items[0]->target.link,
+		    WIRE_LINK_LEN, frame.p, frame.len);
+	buf_clear(&frame);
+}
+
+/* One ACK frame for each link of the batch. */
+static void
+acknowledge(struct server *s)
+{
+	struct intake_item *items[BATCH_EVENTS];
+	size_t n = 0, i, first;
+
+	for (i = 0; i < s->intake.n; i++)
+		if (s->intake.items[i].target.seq != 0)
+			items[n++] = &s->intake.items[i];
+	qsort(items, n, sizeof(items[0]), compare_links);
+	for (first = 0; first < n; first = i) {
+		for (i = first + 1; i < n; i++)
+			if (compare_links(&items[first], &items[i]) != 0)
+				break;
+		send_acks(s, items + first, i - first);
+	}
+}
+
+static void
+hand_over(struct server *s, const struct intake_item *item)
+{
+	if (item->status == WIRE_STORED && item->put.what == STORE_PUT_NEW)
+		feed_fresh(s, item->put.seq, &item->event);
+	else if (item->status == WIRE_DUPLICATE && item->put.rerouted)
+		feed_again(s, item->put.seq);
+	/* Revived deliveries are due at once. */
+	if (item->status == WIRE_DUPLICATE && item->put.revived.len > 0)
+		apply_due(s, NULL);
+}
+
+void
+intake_finish(struct server *s)
+{
+	size_t i;
+
+	acknowledge(s);
+	for (i = 0; i < s->intake.n; i++) {
+		hand_over(s, &s->intake.items[i]);
+		drop_item(&s->intake.items[i]);
+	}
+	s->intake.n = 0;
+	s->intake.bytes = 0;
+}

@@ -1,0 +1,469 @@
+#include "server.h"
+
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../shared/clock.h"
+#include "../shared/log.h"
+#include "../shared/zsock.h"
+#include "server_impl.h"
+
+enum { RETRY_MS = 200, STOP_ROUNDS = 100 };
+
+/* ---- one commit ---- */
+
+static enum store_result
+run_batch(struct server *s, bool with_intake)
+{
+	enum store_result result = s->ops->begin(s->store);
+	int64_t start_us;
+
+	if (result == STORE_OK && with_intake)
+		result = intake_put(s);
+	if (result == STORE_OK)
+		result = apply_tasks(s);
+	if (result == STORE_OK) {
+		start_us = clock_boot_us();
+		result = s->ops->commit(s->store);
+		s->sync_us = clock_boot_us() - start_us;
+	}
+	if (result == STORE_OK)
+		return result;
+	s->ops->rollback(s->store);
+	apply_forget(s);
+	s->stopped = false; /* a TASK_STOPPED is applied again, too */
+	return result;
+}
+
+static void
+check_room(struct server *s)
+{
+	struct store_space space;
+	bool was_full = s->full;
+
+	if (s->ops->space(s->store, &space) != STORE_OK)
+		return;
+	s->room = space.free_bytes - s->store_config.reserve;
+	s->full = s->room <= 0;
+	if (s->full && !was_full)
+		log_error("store full",
+		    log_str("reason", "free space is under reserve"),
+		    log_int("free_bytes", space.free_bytes),
+		    log_int("reserve", s->store_config.reserve));
+	else if (was_full && !s->full)
+		log_info("store has room again",
+		    log_int("free_bytes", space.free_bytes));
+}
+
+static void
+no_room(struct server *s)
+{
+	if (!s->full)
+		log_error(
+		    "store full", log_str("reason", "a commit found no room"));
+	s->full = true;
+	s->retry_at_ms = clock_boot_ms() + RETRY_MS;
+}
+
+/* The batch failed for want of room: senders are told, the dispatcher's tasks
+ * are tried alone: the reserve is for them. */
+static enum store_result
+without_intake(struct server *s)
+{
+	no_room(s);
+	intake_refuse(s);
+	intake_finish(s);
+	return s->kept != NULL ? run_batch(s, false) : STORE_OK;
+}
+
+static void
+take_tasks(struct server *s)
+{
+	struct task **tail = &s->kept;
+	uint64_t count;
+
+	(void)!read(s->wake_fd, &count, sizeof(count));
+	while (*tail != NULL)
+		tail = &(*tail)->next;
+	*tail = tasks_take(s->inbox);
+}
+
+/* Everything that is there, in one commit.  Whether there was anything. */
+static bool
+serve_round(struct server *s)
+{
+	enum store_result result;
+	bool take;
+
+	take_tasks(s);
+	intake_receive(s);
+	if (s->intake.n > 0) {
+		/* Stored, an event takes about twice its bytes until the next
+		 * checkpoint. */
+		s->room -= 2 * (int64_t)s->intake.bytes;
+		if (s->room <= 0)
+			check_room(s);
+	}
+	take = s->intake.n > 0 && !s->full;
+	if (s->intake.n > 0 && !take) {
+		intake_refuse(s);
+		intake_finish(s);
+	}
+	if (!take && (s->kept == NULL || clock_boot_ms() < s->retry_at_ms))
+		return false;
+	result = run_batch(s, take);
+	if (result == STORE_FULL && take)
+		result = without_intake(s);
+	if (result == STORE_OK) {
+		apply_finish(s);
+		if (s->intake.n > 0)
+			intake_finish(s);
+	} else if (result == STORE_FULL) {
+		no_room(s);
+	} else {
+		s->failed = true;
+	}
+	return true;
+}
+
+/* ---- what is done now and then ---- */
+
+static bool
+purge(struct server *s)
+{
+	enum store_result result = s->ops->begin(s->store);
+	bool more = false;
+
+	if (result == STORE_OK)
+		result = s->ops->purge(s->store, clock_wall_ms(), &more);
+	if (result == STORE_OK)
+		result = s->ops->commit(s->store);
+	if (result != STORE_OK)
+		s->ops->rollback(s->store);
+	if (result == STORE_BROKEN)
+		s->failed = true;
+	return result == STORE_OK && more;
+}
+
+static void
+refresh_counts(struct server *s)
+{
+	int64_t unrouted, unmatched;
+
+	free(s->counts);
+	s->counts = NULL;
+	s->n_counts = 0;
+	if (s->ops->counts(s->store, &s->counts, &s->n_counts, &unrouted,
+		&unmatched) != STORE_OK)
+		s->n_counts = 0;
+}
+
+static void
+beat(struct server *s, int64_t boot_ms)
+{
+	s->beat_at_ms = boot_ms + BEAT_MS;
+	check_room(s);
+	control_beat(s, boot_ms);
+	refresh_counts(s);
+	s->purging = true;
+}
+
+/* Work for when nothing waits; whether there is more. */
+static bool
+serve_idle(struct server *s)
+{
+	if (s->unmatching) {
+		server_unmatch(s);
+		return true;
+	}
+	if (s->purging) {
+		s->purging = purge(s);
+		return true;
+	}
+	return s->ops->idle(s->store);
+}
+
+/* ---- the loop ---- */
+
+static void
+on_signal(struct server *s)
+{
+	struct signalfd_siginfo info;
+	struct task *task;
+
+	while (read(s->signal_fd, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGHUP || info.ssi_signo == SIGUSR2) {
+			server_reload(s);
+			continue;
+		}
+		if (s->stopping || (task = task_new(TASK_STOP)) == NULL)
+			continue;
+		log_info("stopping",
+		    log_int("stop_after_ms", s->worker->stop_after_ms));
+		s->stopping = true;
+		dispatch_push(s->dispatch, task);
+	}
+}
+
+static void
+serve_once(struct server *s, bool *busy)
+{
+	zmq_pollitem_t items[] = {
+	    {.socket = s->data, .events = ZMQ_POLLIN},
+	    {.socket = s->control, .events = ZMQ_POLLIN},
+	    {.socket = s->admin, .events = ZMQ_POLLIN},
+	    {.fd = s->signal_fd, .events = ZMQ_POLLIN},
+	    {.fd = s->wake_fd, .events = ZMQ_POLLIN},
+	};
+	int64_t now_ms = clock_boot_ms(), wait_ms = s->beat_at_ms - now_ms;
+
+	if (s->kept != NULL && s->retry_at_ms - now_ms < wait_ms)
+		wait_ms = s->retry_at_ms - now_ms;
+	if (*busy || wait_ms < 0)
+		wait_ms = 0;
+	if (zmq_poll(items, 5, (long)wait_ms) < 0 && errno != EINTR) {
+		log_error("poll failed", log_str("error", strerror(errno)));
+		s->failed = true;
+		return;
+	}
+	if (items[3].revents != 0)
+		on_signal(s);
+	if (items[1].revents != 0)
+		control_receive(s);
+	*busy = serve_round(s);
+	feed_more(s);
+	if (items[2].revents != 0)
+		control_admin(s);
+	if (clock_boot_ms() >= s->beat_at_ms)
+		beat(s, clock_boot_ms());
+	if (!*busy)
+		*busy = serve_idle(s);
+}
+
+/* No attempt runs any more: take in what has arrived, then leave. */
+static void
+serve_last(struct server *s)
+{
+	int i;
+
+	/* This beat says `draining`: gateways send nothing more. */
+	control_beat(s, clock_boot_ms());
+	for (i = 0; i < STOP_ROUNDS && !s->failed; i++)
+		if (!serve_round(s))
+			break;
+}
+
+int
+server_run(struct server *s)
+{
+	bool busy = true;
+
+	while (!s->failed && !s->stopped)
+		serve_once(s, &busy);
+	if (!s->failed)
+		serve_last(s);
+	if (s->failed) {
+		log_error("stopped", log_str("reason", "see the line above"));
+		return -1;
+	}
+	log_info("stopped", LOG_NONE);
+	return 0;
+}
+
+/* ---- opening and closing ---- */
+
+static void
+wake(void *arg)
+{
+	const struct server *s = arg;
+	const uint64_t one = 1;
+
+	(void)!write(s->wake_fd, &one, sizeof(one));
+}
+
+static int
+open_signals(struct server *s)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGUSR1);
+	(void)sigaddset(&set, SIGUSR2);
+	(void)sigaddset(&set, SIGHUP);
+	if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0)
+		return -1;
+	s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return s->signal_fd == -1 || s->wake_fd == -1 ? -1 : 0;
+}
+
+static int
+open_sockets(struct server *s)
+{
+	const struct zsock_options data = {
+	    .max_message = server_frame_max(s->config)};
+	const struct config_worker *w = s->worker;
+
+	if ((s->context = zmq_ctx_new()) == NULL)
+		return -1;
+	s->data = zsock_new(s->context, ZSOCK_DATA_IN, &data);
+	s->control = zsock_new(s->context, ZSOCK_CONTROL_IN, NULL);
+	s->admin = zsock_new(s->context, ZSOCK_ADMIN_IN, NULL);
+	if (s->data == NULL || s->control == NULL || s->admin == NULL)
+		return -1;
+	if (zsock_bind(s->admin, w->admin, 0600, NULL, &s->lock_fds[0]) != 0 ||
+	    zsock_bind(
+		s->control, w->control, 0660, w->group, &s->lock_fds[1]) != 0 ||
+	    zsock_bind(s->data, w->data, 0660, w->group, &s->lock_fds[2]) != 0)
+		return -1;
+	return 0;
+}
+
+static int
+open_store(struct server *s)
+{
+	const struct store_options options = {
+	    .config = &s->store_config,
+	    .worker = s->worker->name,
+	    .now_ms = clock_wall_ms(),
+	};
+
+	s->store_config = s->worker->store;
+	if ((s->ops = store_pick(s->store_config.url)) == NULL)
+		return -1;
+	s->store = s->ops->open(&options);
+	return s->store != NULL ? 0 : -1;
+}
+
+static int
+open_dispatch(struct server *s, struct spawn *spawn)
+{
+	const struct dispatch_options options = {
+	    .config = s->config,
+	    .worker = s->worker,
+	    .spawn = spawn,
+	    .out = s->inbox,
+	};
+	struct task *task;
+	size_t i;
+
+	if ((s->dispatch = dispatch_start(&options)) == NULL)
+		return -1;
+	for (i = 0; i < s->config->n_routes; i++) {
+		if (!s->ops->paused(s->store, s->config->routes[i].name) ||
+		    (task = task_new(TASK_PAUSE)) == NULL)
+			continue;
+		(void)memccpy(task->route, s->config->routes[i].name, '\0',
+		    sizeof(task->route));
+		task->paused = true;
+		dispatch_push(s->dispatch, task);
+	}
+	feed_start(s);
+	apply_due(s, NULL);
+	return 0;
+}
+
+static int
+open_parts(struct server *s, const struct server_options *options)
+{
+	if (getrandom(&s->boot, sizeof(s->boot), 0) != sizeof(s->boot) ||
+	    open_signals(s) != 0 || (s->links = links_new()) == NULL ||
+	    (s->inbox = tasks_new(wake, s)) == NULL) {
+		log_error("cannot start", log_str("error", strerror(errno)));
+		return -1;
+	}
+	if (!server_filters_good(s->config) || open_store(s) != 0)
+		return -1;
+	check_room(s);
+	if (open_dispatch(s, options->spawn) != 0)
+		return -1;
+	/* Last: from now on gateways hand events over. */
+	return open_sockets(s);
+}
+
+struct server *
+server_open(const struct server_options *options)
+{
+	struct server *s = calloc(1, sizeof(*s));
+
+	if (s == NULL) {
+		log_error("cannot start", log_str("error", "no memory"));
+		return NULL;
+	}
+	s->config = config_ref(options->config);
+	s->worker = config_worker(s->config, options->worker);
+	s->config_option = options->config_option;
+	s->lock_fds[0] = s->lock_fds[1] = s->lock_fds[2] = -1;
+	s->signal_fd = s->wake_fd = -1;
+	s->started_at_ms = clock_wall_ms();
+	if (open_parts(s, options) != 0) {
+		server_close(s);
+		return NULL;
+	}
+	log_info("accepting", log_str("worker", s->worker->name),
+	    log_str("config", s->config->hash),
+	    log_str("version", GAFF_VERSION));
+	return s;
+}
+
+/* A dispatcher that still runs is told to stop and cut what it does. */
+static void
+close_dispatch(struct server *s)
+{
+	struct task *task;
+
+	if (s->dispatch == NULL)
+		return;
+	if (!s->stopped && !s->stopping && (task = task_new(TASK_STOP)) != NULL)
+		dispatch_push(s->dispatch, task);
+	dispatch_join(s->dispatch);
+}
+
+static void
+close_fd(int fd)
+{
+	if (fd != -1)
+		(void)close(fd);
+}
+
+void
+server_close(struct server *s)
+{
+	struct task *next;
+	int i;
+
+	if (s == NULL)
+		return;
+	zsock_close(s->data);
+	zsock_close(s->control);
+	zsock_close(s->admin);
+	if (s->context != NULL)
+		zsock_context_end(s->context);
+	for (i = 0; i < 3; i++)
+		close_fd(s->lock_fds[i]);
+	close_dispatch(s);
+	if (s->store != NULL)
+		s->ops->close(s->store);
+	apply_forget(s);
+	for (; s->kept != NULL; s->kept = next) {
+		next = s->kept->next;
+		task_free(s->kept);
+	}
+	free(s->after.due);
+	free(s->counts);
+	tasks_free(s->inbox);
+	links_free(s->links);
+	close_fd(s->signal_fd);
+	close_fd(s->wake_fd);
+	config_unref(s->config);
+	free(s);
+}

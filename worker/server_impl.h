@@ -1,0 +1,175 @@
+/*
+ * server_impl - the server's state; for worker/server*.c, intake.c, feed.c,
+ * apply.c and control.c only
+ */
+
+#ifndef WORKER_SERVER_IMPL_H
+#define WORKER_SERVER_IMPL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <zmq.h>
+
+#include "../shared/buf.h"
+#include "../shared/config.h"
+#include "../shared/wire.h"
+#include "dispatch.h"
+#include "links.h"
+#include "server.h"
+#include "store.h"
+#include "tasks.h"
+
+enum {
+	BATCH_EVENTS = 512,
+	BATCH_BYTES = 8 << 20,
+	CREDIT_EVENTS = 512,
+	BEAT_MS = 1000,
+	/* Unrouted events the dispatcher holds at most, and of those that wait
+	 * for their filters. */
+	FEED_EVENTS = 1024,
+	FEED_FILTERED = 64,
+	FEED_BYTES = 32 << 20,
+	FEED_LETTERS = 64,
+};
+
+/* One received EVENT of the open batch. */
+struct intake_item {
+	zmq_msg_t message; /* open while `open` */
+	bool open;
+	bool valid; /* `event` was read, and is to be stored */
+	struct wire_target target;
+	struct event event; /* points into the message */
+	enum wire_status status;
+	struct store_put_result put;
+};
+
+struct intake {
+	struct intake_item items[BATCH_EVENTS];
+	size_t n;
+	size_t bytes;
+	uint64_t malformed;
+};
+
+/* How far events have been handed to the dispatcher. */
+struct feed {
+	int64_t cursor;    /* every unrouted event up to here was handed over */
+	bool backlog;      /* there are others behind it */
+	unsigned held;     /* by the dispatcher */
+	size_t held_bytes; /* about: sizes are not kept apart */
+	int64_t filtered_cursor;
+	bool filtered_backlog;
+	int64_t filtered[FEED_FILTERED]; /* handed over for their filters */
+	unsigned n_filtered;
+	unsigned letters_held;
+	bool letters; /* exhausted deliveries wait for their files */
+};
+
+/* What a batch leads to once it is committed. */
+struct after {
+	struct task *deliver; /* for the dispatcher, in order */
+	struct task **deliver_tail;
+	char (*due)[CONFIG_NAME_MAX + 1]; /* routes whose due time changed */
+	size_t n_due;
+	size_t cap_due;
+};
+
+struct server {
+	struct config *config;
+	const struct config_worker *worker; /* in `config` */
+	const char *config_option;
+	struct config_store store_config; /* what the store looks at */
+	const struct store_ops *ops;
+	struct store *store;
+
+	void *context;
+	void *data;
+	void *control;
+	void *admin;
+	int lock_fds[3];
+	int signal_fd;
+	int wake_fd;
+
+	struct dispatch *dispatch;
+	struct tasks *inbox; /* from the dispatcher */
+	struct task *kept;   /* taken, not applied yet: in order */
+	struct links *links;
+	struct intake intake;
+	struct feed feed;
+	struct after after;
+
+	uint64_t boot;
+	int64_t started_at_ms;
+	int64_t beat_at_ms;    /* boot clock: the next one */
+	int64_t retry_at_ms;   /* boot clock: no room before */
+	int64_t sync_us;       /* of the last commit */
+	int64_t unmatch_after; /* cursor of a reload's second matching */
+	bool unmatching;
+	bool purging;               /* retention has work left */
+	int64_t room;               /* bytes that may still be taken in */
+	bool full;                  /* no room */
+	bool stopping;              /* no new attempts; intake goes on */
+	bool stopped;               /* the dispatcher has ended */
+	bool failed;                /* going on would break a promise */
+	struct store_count *counts; /* as of the last beat: for max_pending */
+	size_t n_counts;
+};
+
+/* ---- server_reload.c ---- */
+
+/* Whether every filter of the configuration compiles; logs those that do not.
+ */
+bool server_filters_good(const struct config *config);
+/* The largest EVENT frame gateways of this configuration send. */
+int64_t server_frame_max(const struct config *config);
+/* Read the configuration again: all or nothing. */
+void server_reload(struct server *s);
+/* One step of matching unmatched events again; inside no batch. */
+void server_unmatch(struct server *s);
+
+/* ---- intake.c: EVENTs ---- */
+
+/* Receive what is there, up to a batch. */
+void intake_receive(struct server *s);
+/* Put the batch's events into the open store batch. */
+enum store_result intake_put(struct server *s);
+/* Every event of the batch gets this answer (a refused batch). */
+void intake_refuse(struct server *s);
+/* Send the acknowledgements, hand new events to the dispatcher, and empty the
+ * batch. */
+void intake_finish(struct server *s);
+
+/* ---- apply.c: the dispatcher's tasks ---- */
+
+/* Apply `s->kept` to the open store batch; what follows is kept in `after`. */
+enum store_result apply_tasks(struct server *s);
+/* The batch is committed: let go of the tasks, do what follows. */
+void apply_finish(struct server *s);
+/* The batch was rolled back: nothing follows, the tasks stay. */
+void apply_forget(struct server *s);
+/* Something of this route may be due: tell the dispatcher. */
+void apply_due(struct server *s, const char *route);
+
+/* ---- feed.c: unrouted events and dead letters, to the dispatcher ---- */
+
+void feed_start(struct server *s);
+/* Hand over a committed event that is still in memory, if there is room. */
+void feed_fresh(struct server *s, int64_t seq, const struct event *event);
+/* An event below the cursor is to be routed (again). */
+void feed_again(struct server *s, int64_t seq);
+/* An answer to a TASK_ROUTE was committed. */
+void feed_answered(struct server *s, const struct task *task);
+/* Read from the store what there is room for. */
+void feed_more(struct server *s);
+
+/* ---- control.c: HELLO, BEAT, PROBE, CALL ---- */
+
+void control_receive(struct server *s);
+void control_admin(struct server *s);
+void control_beat(struct server *s, int64_t boot_ms);
+/* "accepting", "draining" or "full". */
+const char *control_state(const struct server *s);
+/* Answer a PROBE that came on data. */
+void control_probe(struct server *s, const void *frame, size_t len);
+
+#endif

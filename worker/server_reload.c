@@ -1,0 +1,152 @@
+/* Another configuration, all or nothing, and what is matched again after it. */
+
+#include <string.h>
+
+#include "../shared/buf.h"
+#include "../shared/clock.h"
+#include "../shared/log.h"
+#include "filter_check.h"
+#include "server_impl.h"
+
+enum { UNMATCH_AT_ONCE = 64 };
+
+bool
+server_filters_good(const struct config *config)
+{
+	char error[FILTER_ERROR_SIZE];
+	bool good = true;
+	size_t i;
+
+	for (i = 0; i < config->n_routes; i++) {
+		if (config->routes[i].filter == NULL ||
+		    filter_check(config->routes[i].filter, error) == 0)
+			continue;
+		good = false;
+		log_error("configuration refused",
+		    log_str("route", config->routes[i].name),
+		    log_str("key", "filter"), log_str("error", error));
+	}
+	return good;
+}
+
+int64_t
+server_frame_max(const struct config *config)
+{
+	int64_t most = config->gateway.max_body;
+	size_t i;
+
+	for (i = 0; i < config->n_sources; i++)
+		if (config->sources[i].max_body > most)
+			most = config->sources[i].max_body;
+	return most + WIRE_EVENT_SPARE;
+}
+
+static void
+log_lines(const char *msg, struct buf *lines)
+{
+	char *line = lines->p, *end;
+
+	if (buf_str(lines) == NULL)
+		return;
+	for (line = lines->p; *line != '\0'; line = end + 1) {
+		end = line + strcspn(line, "\n");
+		*end = '\0';
+		log_error(msg, log_str("error", line));
+	}
+}
+
+/* What a running worker cannot change: its sockets and its store. */
+static const char *
+needs_restart(const struct server *s, const struct config *config,
+    const struct config_worker *worker)
+{
+	if (worker == NULL)
+		return "this worker's section is gone";
+	if (strcmp(worker->data, s->worker->data) != 0 ||
+	    strcmp(worker->control, s->worker->control) != 0 ||
+	    strcmp(worker->admin, s->worker->admin) != 0)
+		return "data, control or admin changed";
+	if (strcmp(worker->store.url, s->worker->store.url) != 0)
+		return "the store's url changed";
+	if (strcmp(worker->dead_letter.directory,
+		s->worker->dead_letter.directory) != 0)
+		return "the dead-letter directory changed";
+	if (server_frame_max(config) > server_frame_max(s->config))
+		return "max_body grew";
+	return NULL;
+}
+
+static bool
+is_usable(const struct server *s, const struct config *config)
+{
+	const char *reason =
+	    needs_restart(s, config, config_worker(config, s->worker->name));
+
+	if (reason != NULL)
+		log_error("reload refused", log_str("reason", reason),
+		    log_str("hint", "restart the worker to change it"));
+	return reason == NULL && server_filters_good(config);
+}
+
+static void
+use(struct server *s, struct config *config)
+{
+	struct task *task = task_new(TASK_CONFIG);
+
+	if (task == NULL) {
+		config_unref(config);
+		return;
+	}
+	task->config = config_ref(config);
+	dispatch_push(s->dispatch, task);
+	s->worker = config_worker(config, s->worker->name);
+	config_unref(s->config);
+	s->config = config;
+	/* The store looks at the values; its url is the same. */
+	s->store_config = s->worker->store;
+	s->unmatching = true;
+	s->unmatch_after = 0;
+	apply_due(s, NULL);
+	log_info("reloaded", log_str("config", config->hash));
+}
+
+void
+server_reload(struct server *s)
+{
+	struct buf errors = {0};
+	struct config *config = config_load(
+	    config_path(s->config_option), CONFIG_ROLE_WORKER, &errors, NULL);
+
+	if (config == NULL)
+		log_lines("reload refused", &errors);
+	else if (!is_usable(s, config))
+		config_unref(config);
+	else
+		use(s, config);
+	buf_clear(&errors);
+}
+
+void
+server_unmatch(struct server *s)
+{
+	int64_t from = s->unmatch_after;
+	enum store_result result = s->ops->begin(s->store);
+	unsigned n = 0;
+
+	if (result == STORE_OK)
+		result = s->ops->unmatch(
+		    s->store, &s->unmatch_after, UNMATCH_AT_ONCE, &n);
+	if (result == STORE_OK)
+		result = s->ops->commit(s->store);
+	if (result == STORE_OK) {
+		s->unmatching = n == UNMATCH_AT_ONCE;
+		if (n > 0)
+			feed_again(s, from + 1);
+		return;
+	}
+	s->ops->rollback(s->store);
+	s->unmatch_after = from;
+	s->unmatching = result == STORE_FULL;
+	if (result == STORE_BROKEN)
+		s->failed = true;
+}
