@@ -1,0 +1,345 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../shared/clock.h"
+#include "../shared/log.h"
+#include "dest.h"
+#include "post_headers.h"
+
+enum {
+	CONNECT_MS = 10000,
+	STATUS_TOO_MANY = 429,
+	STATUS_UNAVAILABLE = 503,
+	STATUS_GONE = 410,
+};
+
+/* One exchange under way. */
+struct attempt {
+	struct attempt *next;
+	struct dest *dest;
+	struct store_delivery *delivery;
+	CURL *easy;
+	struct curl_slist *headers;
+	int64_t at_ms;
+	int64_t started_ms; /* boot clock */
+	struct dest_final final;
+	struct buf body;    /* the beginning of the response */
+	size_t body_len;    /* of all of it so far */
+	size_t headers_len; /* the same of its headers */
+	bool answered;      /* a final status and its headers are complete */
+	char error[CURL_ERROR_SIZE];
+};
+
+struct dest {
+	struct dest_context context;
+	struct attempt *running;
+};
+
+/* ---- receiving ---- */
+
+static size_t
+take_body(char *p, size_t size, size_t n, void *arg)
+{
+	struct attempt *attempt = arg;
+	size_t len = size * n, room = SPAWN_OUTPUT_MAX - attempt->body.len;
+
+	(void)buf_add(&attempt->body, p, len < room ? len : room);
+	attempt->body_len += len;
+	return attempt->body_len > DEST_RESPONSE_MAX ? 0 : len;
+}
+
+static size_t
+take_header(char *p, size_t size, size_t n, void *arg)
+{
+	struct attempt *attempt = arg;
+	size_t len = size * n;
+	long status = 0;
+
+	attempt->headers_len += len;
+	if (attempt->headers_len > DEST_RESPONSE_HEADERS_MAX)
+		return 0;
+	/* The empty line behind the headers; 1xx ones are not the answer. */
+	if (len <= 2 && (*p == '\r' || *p == '\n')) {
+		curl_easy_getinfo(
+		    attempt->easy, CURLINFO_RESPONSE_CODE, &status);
+		attempt->answered = status >= 200;
+	}
+	return len;
+}
+
+/* ---- judging ---- */
+
+static const struct {
+	CURLcode code;
+	const char *outcome;
+} errors[] = {
+    {CURLE_COULDNT_RESOLVE_HOST, "dns"},
+    {CURLE_COULDNT_CONNECT, "connect"},
+    {CURLE_OPERATION_TIMEDOUT, "timeout"},
+    {CURLE_SSL_CONNECT_ERROR, "tls"},
+    {CURLE_PEER_FAILED_VERIFICATION, "tls"},
+    {CURLE_SSL_CERTPROBLEM, "tls"},
+    {CURLE_SSL_CIPHER, "tls"},
+    {CURLE_SSL_CACERT_BADFILE, "tls"},
+    {CURLE_SSL_ISSUER_ERROR, "tls"},
+    {CURLE_SSL_INVALIDCERTSTATUS, "tls"},
+    {CURLE_SSL_PINNEDPUBKEYNOTMATCH, "tls"},
+};
+
+static void
+judge_error(
+    const struct attempt *attempt, CURLcode code, struct dest_outcome *o)
+{
+	const char *text = attempt->error[0] != '\0' ? attempt->error
+						     : curl_easy_strerror(code);
+
+	strcpy(o->outcome, "broken");
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
+		if (errors[i].code == code)
+			strcpy(o->outcome, errors[i].outcome);
+	if (attempt->headers_len > DEST_RESPONSE_HEADERS_MAX)
+		strcpy(o->outcome, "too_large");
+	dest_last_line(o->detail, text, strlen(text));
+}
+
+static void
+judge_redirect(
+    const struct attempt *attempt, long status, struct dest_outcome *o)
+{
+	const char *to = NULL;
+	char text[2 * DEST_DETAIL_SIZE];
+
+	strcpy(o->outcome, "redirect");
+	curl_easy_getinfo(attempt->easy, CURLINFO_REDIRECT_URL, &to);
+	snprintf(text, sizeof(text), "%ld to %.300s", status,
+	    to != NULL ? to : "nowhere");
+	dest_last_line(o->detail, text, strlen(text));
+}
+
+/* An answer decides by its status, even when its body did not end. */
+static void
+judge_status(const struct attempt *attempt, long status, struct dest_outcome *o)
+{
+	curl_off_t retry_after = 0;
+
+	snprintf(o->outcome, sizeof(o->outcome), "status:%ld", status);
+	dest_last_line(o->detail, o->output, o->output_len);
+	if (status >= 200 && status <= 299) {
+		o->verdict = DEST_DELIVERED;
+		strcpy(o->outcome, "ok");
+		return;
+	}
+	if (status == STATUS_GONE || dest_final_has(&attempt->final, status))
+		o->verdict = DEST_FINAL;
+	else if (status >= 300 && status <= 399)
+		judge_redirect(attempt, status, o);
+	if (status == STATUS_TOO_MANY || status == STATUS_UNAVAILABLE) {
+		curl_easy_getinfo(
+		    attempt->easy, CURLINFO_RETRY_AFTER, &retry_after);
+		if (retry_after > 0 && retry_after < INT64_MAX / 1000)
+			o->retry_after_ms = retry_after * 1000;
+	}
+}
+
+/* ---- the life of an exchange ---- */
+
+static void
+attempt_free(struct attempt *attempt)
+{
+	if (attempt == NULL)
+		return;
+	curl_easy_cleanup(attempt->easy);
+	curl_slist_free_all(attempt->headers);
+	buf_clear(&attempt->body);
+	free(attempt);
+}
+
+/* Take it out of the running ones and of the multi. */
+static void
+detach(struct attempt *attempt)
+{
+	struct attempt **link = &attempt->dest->running;
+
+	while (*link != attempt)
+		link = &(*link)->next;
+	*link = attempt->next;
+	curl_multi_remove_handle(attempt->dest->context.multi, attempt->easy);
+}
+
+static void
+finish(struct attempt *attempt, struct dest_outcome *o)
+{
+	const struct dest_context *context = &attempt->dest->context;
+
+	o->at_ms = attempt->at_ms;
+	o->ms = clock_boot_ms() - attempt->started_ms;
+	context->done(context->arg, attempt->delivery, o);
+	attempt_free(attempt);
+}
+
+static void
+ended(struct attempt *attempt, CURLcode code)
+{
+	struct dest_outcome o = {.verdict = DEST_RETRY,
+	    .output = attempt->body.len > 0 ? attempt->body.p : "",
+	    .output_len = attempt->body.len};
+	long status = 0;
+
+	curl_easy_getinfo(attempt->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (attempt->answered || code == CURLE_OK)
+		judge_status(attempt, status, &o);
+	else
+		judge_error(attempt, code, &o);
+	detach(attempt);
+	finish(attempt, &o);
+}
+
+static void
+set_options(const struct attempt *attempt, const struct config_route *route)
+{
+	CURL *easy = attempt->easy;
+	const struct event *event = attempt->delivery->event;
+	long timeout_ms = (long)route->timeout_ms;
+
+	curl_easy_setopt(easy, CURLOPT_URL, route->url);
+	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+	/* Nothing from the environment decides where the event goes. */
+	curl_easy_setopt(easy, CURLOPT_PROXY, "");
+	curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
+	curl_easy_setopt(easy, CURLOPT_POST, 1L);
+	curl_easy_setopt(
+	    easy, CURLOPT_POSTFIELDS, event->body_len > 0 ? event->body : "");
+	curl_easy_setopt(
+	    easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)event->body_len);
+	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, attempt->headers);
+	curl_easy_setopt(easy, CURLOPT_USERAGENT, "gaff/" GAFF_VERSION);
+	curl_easy_setopt(
+	    easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout_ms);
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+	    timeout_ms < CONNECT_MS ? timeout_ms : (long)CONNECT_MS);
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	/* Else ending a transfer waits for its thread in getaddrinfo(). */
+	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, attempt->error);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, attempt);
+	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
+	curl_easy_setopt(easy, CURLOPT_HEADERDATA, attempt);
+	curl_easy_setopt(easy, CURLOPT_PRIVATE, attempt);
+}
+
+/* ---- the seam ---- */
+
+static struct dest *
+post_open(const struct dest_context *context)
+{
+	struct dest *dest = calloc(1, sizeof(*dest));
+
+	if (dest == NULL)
+		log_error("no_memory", log_str("for", "dest_post"));
+	else
+		dest->context = *context;
+	return dest;
+}
+
+static void
+post_close(struct dest *dest)
+{
+	struct attempt *attempt;
+
+	if (dest == NULL)
+		return;
+	while ((attempt = dest->running) != NULL) {
+		detach(attempt);
+		store_delivery_free(attempt->delivery);
+		attempt_free(attempt);
+	}
+	free(dest);
+}
+
+static void
+refuse(struct attempt *attempt, const char *error)
+{
+	struct dest_outcome o = {
+	    .verdict = DEST_RETRY, .outcome = "sign_failed", .output = ""};
+
+	dest_last_line(o.detail, error, strlen(error));
+	finish(attempt, &o);
+}
+
+static int
+post_start(struct dest *dest, const struct config_route *route,
+    struct store_delivery *delivery)
+{
+	struct attempt *attempt = calloc(1, sizeof(*attempt));
+	char error[POST_HEADERS_ERROR_SIZE] = "";
+
+	if (attempt == NULL)
+		return -1;
+	attempt->dest = dest;
+	attempt->delivery = delivery;
+	attempt->at_ms = clock_wall_ms();
+	attempt->started_ms = clock_boot_ms();
+	dest_final_set(&attempt->final, route);
+	attempt->easy = curl_easy_init();
+	if (attempt->easy == NULL)
+		goto fail;
+	attempt->headers = post_headers(route, delivery, attempt->at_ms, error);
+	if (attempt->headers == NULL && route->sign != NULL) {
+		refuse(attempt, error);
+		return 0;
+	}
+	if (attempt->headers == NULL)
+		goto fail;
+	set_options(attempt, route);
+	if (curl_multi_add_handle(dest->context.multi, attempt->easy) !=
+	    CURLM_OK)
+		goto fail;
+	attempt->next = dest->running;
+	dest->running = attempt;
+	return 0;
+fail:
+	attempt_free(attempt);
+	return -1;
+}
+
+static void
+post_ready(struct dest *dest)
+{
+	CURLMsg *msg;
+	char *private;
+	int left;
+
+	while (
+	    (msg = curl_multi_info_read(dest->context.multi, &left)) != NULL) {
+		CURLcode code = msg->data.result;
+
+		if (msg->msg != CURLMSG_DONE)
+			continue;
+		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &private);
+		ended((struct attempt *)(void *)private, code);
+	}
+}
+
+static void
+post_cut(struct dest *dest)
+{
+	struct dest_outcome o = {.verdict = DEST_CUT, .output = ""};
+	struct attempt *attempt;
+
+	while ((attempt = dest->running) != NULL) {
+		detach(attempt);
+		finish(attempt, &o);
+	}
+}
+
+const struct dest_ops dest_post = {
+    .open = post_open,
+    .close = post_close,
+    .start = post_start,
+    .ready = post_ready,
+    .cut = post_cut,
+};
