@@ -1,0 +1,169 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "../shared/clock.h"
+#include "send.h"
+
+enum { HEADERS_MAX = 80 };
+
+struct maker {
+	struct send_request *request;
+	bool failed;
+};
+
+static void
+add_header(void *arg, const char *name, const char *value)
+{
+	struct maker *maker = arg;
+	struct buf line = {0};
+	struct curl_slist *list = NULL;
+
+	/* curl leaves a header out that ends in a colon; `;` sends it empty */
+	if (value[0] != '\0')
+		buf_printf(&line, "%s: %s", name, value);
+	else
+		buf_printf(&line, "%s;", name);
+	if (!line.failed)
+		list =
+		    curl_slist_append(maker->request->headers, buf_str(&line));
+	if (list == NULL)
+		maker->failed = true;
+	else
+		maker->request->headers = list;
+	buf_clear(&line);
+}
+
+static void
+add_own_header(struct maker *maker, const char *line)
+{
+	char name[128];
+	size_t len = strcspn(line, ":");
+	const char *value = line[len] == ':' ? line + len + 1 : "";
+
+	snprintf(name, sizeof(name), "%.*s", (int)len, line);
+	add_header(maker, name, value + strspn(value, " "));
+}
+
+/* What the signature may depend on: the headers so far, as scheme wants them,
+ * pointing into `lines`, which the caller frees. */
+static size_t
+header_view(
+    const struct curl_slist *list, struct scheme_header *headers, char **lines)
+{
+	size_t n = 0;
+
+	for (; list != NULL && n < HEADERS_MAX; list = list->next) {
+		char *line = strdup(list->data), *value;
+
+		if (line == NULL)
+			break;
+		lines[n] = line;
+		value = line + strcspn(line, ":;");
+		if (*value != '\0')
+			*value++ = '\0';
+		for (char *p = line; *p != '\0'; p++)
+			if (*p >= 'A' && *p <= 'Z')
+				*p = (char)(*p - 'A' + 'a');
+		headers[n++] = (struct scheme_header){
+		    .name = line, .value = value + strspn(value, " ")};
+	}
+	return n;
+}
+
+/* The path of an URL without its query, malloc()ed. */
+static char *
+url_path(const char *url)
+{
+	const char *host = strstr(url, "://"), *path;
+
+	host = host != NULL ? host + 3 : url;
+	path = strchr(host, '/');
+	if (path == NULL)
+		return strdup("/");
+	return strndup(path, strcspn(path, "?#"));
+}
+
+static int
+sign(const struct send_plan *plan, struct maker *maker)
+{
+	struct send_request *request = maker->request;
+	const char *query = strchr(plan->url, '?');
+	struct scheme_header headers[HEADERS_MAX];
+	char *lines[HEADERS_MAX], *path = url_path(plan->url);
+	size_t n = header_view(request->headers, headers, lines);
+	char error[SCHEME_ERROR_SIZE] = "no memory";
+	struct scheme_request view = {
+	    .method = "POST",
+	    .url = plan->signed_url,
+	    .path = path,
+	    .query = query != NULL ? query + 1 : "",
+	    .content_type = plan->content_type,
+	    .headers = headers,
+	    .n_headers = n,
+	    .body = buf_str(&request->body),
+	    .body_len = request->body.len,
+	    .now_ms = clock_wall_ms(),
+	};
+	int result = -1;
+
+	if (path != NULL)
+		result = scheme_sign(plan->scheme, plan->keys, &view,
+		    request->key, add_header, maker, error);
+	if (result != 0)
+		fprintf(stderr, "gaff send: %s: %s\n",
+		    scheme_name(plan->scheme), error);
+	for (size_t i = 0; i < n; i++)
+		free(lines[i]);
+	free(path);
+	return result;
+}
+
+static int
+make_body(const struct send_plan *plan, struct send_request *request)
+{
+	if (plan->body != NULL)
+		return buf_add(&request->body, plan->body->p, plan->body->len);
+	return sample_body(scheme_name(plan->scheme), plan->type, request->key,
+	    clock_wall_ms(), &request->body);
+}
+
+int
+send_make(const struct send_plan *plan, struct send_request *request)
+{
+	struct maker maker = {.request = request};
+
+	send_request_clear(request);
+	if (plan->key != NULL)
+		snprintf(request->key, sizeof(request->key), "%s", plan->key);
+	else if (sample_key(scheme_name(plan->scheme), request->key) != 0)
+		goto fail;
+	if (make_body(plan, request) != 0)
+		goto fail;
+	add_header(&maker, "Content-Type", plan->content_type);
+	add_header(&maker, "User-Agent", "gaff/" GAFF_VERSION);
+	for (size_t i = 0; i < plan->headers->n; i++)
+		add_own_header(&maker, plan->headers->items[i]);
+	scheme_describe_event(
+	    plan->scheme, request->key, plan->type, add_header, &maker);
+	if (maker.failed)
+		goto fail;
+	if (plan->keys != NULL && sign(plan, &maker) != 0)
+		return -1;
+	/* curl would wait a second for a 100 otherwise */
+	if (!maker.failed &&
+	    curl_slist_append(request->headers, "Expect:") != NULL)
+		return 0;
+fail:
+	fputs("gaff send: no memory for a request\n", stderr);
+	return -1;
+}
+
+void
+send_request_clear(struct send_request *request)
+{
+	curl_slist_free_all(request->headers);
+	buf_clear(&request->body);
+	*request = (struct send_request){0};
+}
