@@ -1,10 +1,11 @@
 /*
  * sink - an HTTP server that accepts deliveries and writes down each one
  *
- *	sink OUT
+ *	sink OUT [PORT]
  *
- * Listens on a port of the kernel's choice on 127.0.0.1 and prints it on
- * standard output.  Every POST is answered 200 and becomes a line of OUT:
+ * Listens on 127.0.0.1, on a port of the kernel's choice where none (or 0) is
+ * given, and prints the port on standard output.  Every POST is answered 200
+ *and becomes a line of OUT:
  *
  *	KEY ID ATTEMPT SHA256
  *
@@ -143,12 +144,15 @@ welcome(int epoll, int listener)
 }
 
 static int
-listen_any(void)
+listen_on(uint16_t port)
 {
-	struct sockaddr_in a = {.sin_family = AF_INET};
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port)};
 	socklen_t len = sizeof(a);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int one = 1;
 
+	if (fd >= 0)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) != 0 ||
 	    listen(fd, 1024) != 0 ||
@@ -166,15 +170,15 @@ main(int argc, char **argv)
 	struct epoll_event e = {.events = EPOLLIN, .data.ptr = NULL};
 	int epoll, listener, out;
 
-	if (argc != 2) {
-		fprintf(stderr, "usage: sink OUT\n");
+	if (argc < 2 || argc > 3) {
+		fprintf(stderr, "usage: sink OUT [PORT]\n");
 		return 2;
 	}
 	out = open(argv[1], O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
 	epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (out < 0 || epoll < 0)
 		fail(argv[1]);
-	listener = listen_any();
+	listener = listen_on(argc > 2 ? (uint16_t)atoi(argv[2]) : 0);
 	if (epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &e) != 0)
 		fail("epoll_ctl");
 	for (;;) {

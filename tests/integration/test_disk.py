@@ -1,0 +1,137 @@
+"""A full disk (promise 8): 503 in time, nothing acknowledged is lost, and
+it goes on by itself once there is room.
+
+The store stands on a tmpfs of 6 MB in a mount namespace of its own, which
+any user may make.  Turns red when: the watermark (`reserve`) is not looked
+at; a STORE_FULL of a commit is acknowledged; a store that was drained does
+not count its free pages.
+"""
+
+import os
+import time
+
+from kit import ledger, sign
+from kit.ledger import Load
+from kit.process import program
+from kit.wait import until
+
+MOUNT = 'mount -t tmpfs -o size=6m,mode=0777 tmpfs "$1" && shift && exec "$@"'
+
+
+def wrap(site, where="store"):
+    return [program("unshare"), "-Urm", "sh", "-c", MOUNT, "sh",
+            site.path(where)]
+
+
+def inside(site, path):
+    """A path as the worker sees it."""
+    return f"/proc/{site.workers['local'].pid}/root{site.path(path)}"
+
+
+def post(site, key, size=100):
+    data = b'{"type": "t", "pad": "%s"}' % (b"x" * size)
+    return site.post("/hooks/load", sign.standard(data, key), data)
+
+
+def start(site, routes):
+    site.configure(ledger.source(site) + routes,
+                   gateway="answer_within = 2s", store="keep_delivered = 1s")
+    site.worker(wrap=wrap(site))
+    site.gateway()
+
+
+def fill(site, size=60_000):
+    """Post until it says 503; the keys that were taken."""
+    taken = []
+    for n in range(400):
+        answer = post(site, f"fill-{n}", size)
+        if answer.status == 503:
+            return taken
+        assert answer.status == 200, answer
+        taken.append(f"fill-{n}")
+    raise AssertionError("expected: the store fills up")
+
+
+def test_full_disk(site):
+    """Filled by webhooks: refused, kept, then accepted again."""
+    start(site, f"[route keep]\nrun = {site.handler()}\n")
+    site.gaff("pause", "keep")
+    taken = fill(site)
+    assert len(taken) > 20
+    worker = site.workers["local"]
+    assert worker.alive(), worker.tail()
+    for n in range(3):
+        begin = time.monotonic()
+        assert post(site, f"more-{n}").status == 503
+        assert time.monotonic() - begin < 2.5
+    stored = {e["key"] for e in site.json("events", "--limit", "1000")}
+    assert set(taken) <= stored
+    site.gaff("resume", "keep")
+    runs = site.wait_runs(len(taken), timeout=60)
+    assert {r["env"]["GAFF_KEY"] for r in runs} >= set(taken)
+    until(lambda: post(site, f"again-{time.monotonic()}").status == 200,
+          "it accepts again, in the same process", 30, pause=0.2,
+          found=lambda: (worker.tail(5), worker.alive()))
+    assert worker.alive()
+
+
+def test_disk_filled_by_somebody_else(site):
+    """Room taken from outside, then given back."""
+    start(site, "[route keep]\nrun = /bin/true\n")
+    assert post(site, "before").status == 200
+    hog = inside(site, "store/hog")
+    with open(hog, "wb") as f:
+        try:
+            while True:
+                f.write(b"x" * 65536)
+                f.flush()
+        except OSError:
+            pass
+    until(lambda: post(site, f"full-{time.monotonic()}").status == 503,
+          "503 on a full disk", 10, pause=0.1)
+    os.unlink(hog)
+    until(lambda: post(site, f"free-{time.monotonic()}").status == 200,
+          "200 once there is room", 15, pause=0.1,
+          found=lambda: site.workers["local"].tail(5))
+    assert "before" in {e["key"] for e in site.json("events")}
+
+
+def test_full_under_load(site):
+    """No answer but 200 and 503 while it fills; what got 200 is there."""
+    start(site, "[route keep]\nrun = /bin/true\n")
+    site.gaff("pause", "keep")
+    server = site.server("nginx")
+    load = Load(site, server, 3000, connections=64, body=4000)
+    summary = load.only(200, 503)
+    assert set(summary["answers"]) == {"200", "503"}, summary
+    assert summary["max_ms"] < 2500, summary
+    offered, answered, _ = load.read()
+    accepted = {k for k, s in answered.items() if s == 200}
+    stored = {e["key"] for e in site.json("events", "--limit", "5000")}
+    assert accepted <= stored
+    assert stored <= set(offered)
+
+
+def test_dead_letters_have_no_room(site, receiver):
+    """A dead letter that cannot be written stays in the store, and is
+    written once there is room."""
+    receiver.answer = 410
+    site.configure(ledger.source(site)
+                   + f"[route gone]\npost = {receiver.url}\n")
+    site.worker(wrap=wrap(site, "dead"))
+    site.gateway()
+    hog = inside(site, "dead/hog")
+    with open(hog, "wb") as f:
+        try:
+            while True:
+                f.write(b"x" * 4096)
+                f.flush()
+        except OSError:
+            pass
+    answer = post(site, "letter", 50_000)
+    event_id = answer.json()["id"]
+    site.wait_state(event_id, "gone", "exhausted")
+    until(lambda: "level=error" in site.workers["local"].log(),
+          "an error is logged")
+    os.unlink(hog)
+    site.wait_state(event_id, "gone", "dead", timeout=60)
