@@ -110,7 +110,7 @@ static void
 hex(const unsigned char *p, size_t len, char *out)
 {
 	for (size_t i = 0; i < len; i++)
-		sprintf(out + 2 * i, "%02x", p[i]);
+		snprintf(out + 2 * i, 3, "%02x", p[i]);
 }
 
 /* The same event has the same body each time it is offered. */
@@ -121,7 +121,8 @@ make_body(const struct load *load, uint32_t event, char *body)
 	uint32_t x = event * 2654435761u + 1;
 	int n;
 
-	n = sprintf(body, "{\"type\":\"load.test\",\"n\":%u,\"pad\":\"", event);
+	n = snprintf(body, BODY_MAX,
+	    "{\"type\":\"load.test\",\"n\":%u,\"pad\":\"", event);
 	for (size_t i = (size_t)n; i + 2 < len; i++) {
 		x = x * 1664525u + 1013904223u;
 		body[i] = (char)('a' + (x >> 24) % 26);
@@ -343,7 +344,7 @@ read_answer(struct load *load, struct connection *c)
 {
 	char id[40] = "-";
 	const char *at = header(c->answer, "\r\ngaff-event-id: ");
-	int status = c->answer_len > 12 ? atoi(c->answer + 9) : 0;
+	long status = c->answer_len > 12 ? strtol(c->answer + 9, NULL, 10) : 0;
 
 	if (status < 100 || status >= STATUS_MAX)
 		status = 0;
@@ -351,7 +352,7 @@ read_answer(struct load *load, struct connection *c)
 		snprintf(id, sizeof(id), "%.36s", at);
 	if (header(c->answer, "\r\nconnection: close") != NULL)
 		disconnect(c);
-	answered(load, c, status, id);
+	answered(load, c, (int)status, id);
 }
 
 static void

@@ -73,7 +73,8 @@ write_line(int out, const char *head, const char *body, size_t body_len)
 	SHA256((const unsigned char *)body, body_len, digest);
 	n = snprintf(line, sizeof(line), "%s %s %s ", key, id, attempt);
 	for (size_t i = 0; i < sizeof(digest); i++)
-		n += sprintf(line + n, "%02x", digest[i]);
+		n += snprintf(
+		    line + n, sizeof(line) - (size_t)n, "%02x", digest[i]);
 	line[n++] = '\n';
 	if (write(out, line, (size_t)n) != n)
 		fail("write");
@@ -178,7 +179,8 @@ main(int argc, char **argv)
 	epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (out < 0 || epoll < 0)
 		fail(argv[1]);
-	listener = listen_on(argc > 2 ? (uint16_t)atoi(argv[2]) : 0);
+	listener =
+	    listen_on(argc > 2 ? (uint16_t)strtoul(argv[2], NULL, 10) : 0);
 	if (epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &e) != 0)
 		fail("epoll_ctl");
 	for (;;) {
