@@ -49,11 +49,14 @@ int scheme_check(const struct scheme *scheme, char error[SCHEME_ERROR_SIZE]);
 
 /* ---- facts the gateway and the command line need ---- */
 
-bool scheme_is_none(const struct scheme *scheme); /* verifies nothing */
+bool scheme_is_none(const struct scheme *scheme);   /* verifies nothing */
 bool scheme_needs_url(const struct scheme *scheme); /* signs the public URL */
 bool scheme_key_signed(const struct scheme *scheme);
 int64_t scheme_tolerance_ms(const struct scheme *scheme); /* 0: no timestamp */
-int64_t scheme_max_body(const struct scheme *scheme); /* 0: no own limit */
+int64_t scheme_max_body(const struct scheme *scheme);     /* 0: no own limit */
+/* Status for a request that could not be verified: 401 unless it says another.
+ */
+int scheme_refused_status(const struct scheme *scheme);
 /* "stripe (hmac-sha256, 300s)": what `gaff check` shows. */
 void scheme_describe(const struct scheme *scheme, struct buf *out);
 /* The section as text, to paste. */
@@ -131,20 +134,20 @@ const char *scheme_result_name(enum scheme_result result);
 struct scheme_verdict {
 	enum scheme_result result;
 	bool has_skew;
-	int64_t skew_ms;     /* signed time minus now */
+	int64_t skew_ms; /* signed time minus now */
 	unsigned secrets_tried;
-	const char *where;   /* header or field the result is about, or "" */
+	const char *where; /* header or field the result is about, or "" */
 };
 
 /* Verify before anything is parsed.  Returns verdict->result. */
-enum scheme_result scheme_verify(const struct scheme *scheme,
-    const struct scheme_keys *keys, const struct scheme_request *request,
-    struct scheme_verdict *verdict);
+enum scheme_result
+scheme_verify(const struct scheme *scheme, const struct scheme_keys *keys,
+    const struct scheme_request *request, struct scheme_verdict *verdict);
 
 /* ---- id, type and handshakes of a verified request ---- */
 
 struct scheme_facts {
-	struct buf key;  /* "" when none was found */
+	struct buf key; /* "" when none was found */
 	struct buf type;
 	bool probe; /* the provider's probe (GitHub's ping) */
 };
@@ -164,11 +167,12 @@ struct scheme_answer {
 /*
  * A provider's handshake (Slack's url_verification, a GET challenge).  Rules
  * marked `signed` match only when `verified`.  Returns 1 with the answer to
- * give, 0 when this is no handshake, -1 without memory.
+ * give, 0 when this is no handshake, -1 without memory.  `keys` may be NULL
+ * where no rule makes an HMAC.
  */
 int scheme_handshake(const struct scheme *scheme,
-    const struct scheme_request *request, bool verified,
-    struct scheme_answer *answer);
+    const struct scheme_keys *keys, const struct scheme_request *request,
+    bool verified, struct scheme_answer *answer);
 /* Whether a rule could match this method without a signature (GET …). */
 bool scheme_takes_method(const struct scheme *scheme, const char *method);
 void scheme_answer_clear(struct scheme_answer *answer);

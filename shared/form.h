@@ -1,0 +1,37 @@
+/*
+ * form - application/x-www-form-urlencoded bodies and query strings
+ *
+ * Pairs are separated by `&`, name and value by the first `=`; `+` is a blank
+ * and %XX a byte.  A pair whose name or value has a broken escape is no pair
+ * of any name.  Pure.
+ */
+
+#ifndef SHARED_FORM_H
+#define SHARED_FORM_H
+
+#include <stddef.h>
+
+#include "buf.h"
+
+enum { FORM_PAIRS_MAX = 1000 }; /* that form_sorted() takes */
+
+enum form_result {
+	FORM_MISSING,
+	FORM_FOUND,
+	FORM_TWICE, /* a name that is not unique means nothing */
+	FORM_ERROR, /* no memory */
+};
+
+/* Append the decoded value of the one pair of that (decoded) name. */
+enum form_result
+form_get(const char *text, size_t len, const char *name, struct buf *value);
+
+/*
+ * Append name and value of all pairs, decoded, without anything between, in
+ * the order of the names, equal names in the order of their values, equal
+ * pairs once (Twilio, Mandrill).  0, or -1: a broken escape, more than
+ * FORM_PAIRS_MAX pairs, or (failed set) no memory.
+ */
+int form_sorted(const char *text, size_t len, struct buf *out);
+
+#endif

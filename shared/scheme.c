@@ -1,0 +1,261 @@
+#include "scheme.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "scheme_impl.h"
+#include "scheme_parse.h"
+#include "units.h"
+
+/* ---- building ---- */
+
+static void
+clear_setting(struct scheme_setting *setting)
+{
+	for (size_t i = 0; i < setting->n; i++)
+		free(setting->v[i]);
+	free(setting->v);
+	*setting = (struct scheme_setting){0};
+}
+
+static int
+add_value(struct scheme_setting *setting, const char *value)
+{
+	char **v = realloc(setting->v, (setting->n + 1) * sizeof(*v));
+
+	if (!v)
+		return -1;
+	setting->v = v;
+	setting->v[setting->n] = strdup(value);
+	if (!setting->v[setting->n])
+		return -1;
+	setting->n++;
+	return 0;
+}
+
+static int
+copy_setting(struct scheme_setting *to, const struct scheme_setting *from)
+{
+	for (size_t i = 0; i < from->n; i++) {
+		if (add_value(to, from->v[i])) {
+			clear_setting(to);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+struct scheme *
+scheme_new(const char *name, const struct scheme *base)
+{
+	struct scheme *scheme = calloc(1, sizeof(*scheme));
+	char error[SCHEME_ERROR_SIZE];
+
+	if (!scheme)
+		return NULL;
+	scheme->name = strdup(name);
+	scheme->settings = calloc(scheme_n_keys(), sizeof(*scheme->settings));
+	if (!scheme->name || !scheme->settings)
+		goto fail;
+	for (size_t i = 0; base && i < scheme_n_keys(); i++) {
+		if (copy_setting(&scheme->settings[i], &base->settings[i]))
+			goto fail;
+		scheme->settings[i].inherited = true;
+	}
+	scheme->rules = scheme_compile(scheme, error);
+	if (scheme->rules)
+		return scheme;
+fail:
+	scheme_free(scheme);
+	return NULL;
+}
+
+void
+scheme_free(struct scheme *scheme)
+{
+	if (!scheme)
+		return;
+	for (size_t i = 0; scheme->settings && i < scheme_n_keys(); i++)
+		clear_setting(&scheme->settings[i]);
+	free(scheme->settings);
+	scheme_rules_free(scheme->rules);
+	free(scheme->name);
+	free(scheme);
+}
+
+int
+scheme_set(struct scheme *scheme, const char *key, const char *value,
+    char error[SCHEME_ERROR_SIZE])
+{
+	size_t i = scheme_key_index(key);
+	struct scheme_setting new = {0};
+	struct scheme_setting old;
+	struct scheme_rules *rules;
+
+	if (i == scheme_n_keys()) {
+		(void)snprintf(
+		    error, SCHEME_ERROR_SIZE, "%s: no key of a scheme", key);
+		return -1;
+	}
+	old = scheme->settings[i];
+	if ((scheme_key_is_list(key) && !old.inherited &&
+		copy_setting(&new, &old)) ||
+	    (*value != '\0' && add_value(&new, value))) {
+		clear_setting(&new);
+		(void)snprintf(error, SCHEME_ERROR_SIZE, "%s: no memory", key);
+		return -1;
+	}
+	scheme->settings[i] = new;
+	rules = scheme_compile(scheme, error);
+	if (!rules) {
+		scheme->settings[i] = old;
+		clear_setting(&new);
+		return -1;
+	}
+	clear_setting(&old);
+	scheme_rules_free(scheme->rules);
+	scheme->rules = rules;
+	return 0;
+}
+
+/* ---- facts ---- */
+
+const char *
+scheme_name(const struct scheme *scheme)
+{
+	return scheme->name;
+}
+
+bool
+scheme_is_none(const struct scheme *scheme)
+{
+	return scheme->rules->kind == SCHEME_KIND_NONE;
+}
+
+bool
+scheme_needs_url(const struct scheme *scheme)
+{
+	const struct scheme_template *template = scheme->rules->template;
+
+	return scheme_template_has(template, SCHEME_PART_URL) ||
+	       scheme_template_has(template, SCHEME_PART_URL_NO_QUERY);
+}
+
+int64_t
+scheme_tolerance_ms(const struct scheme *scheme)
+{
+	const struct scheme_rules *rules = scheme->rules;
+
+	return rules->timestamp.n == 0 || rules->no_tolerance
+		   ? 0
+		   : rules->tolerance_ms;
+}
+
+int64_t
+scheme_max_body(const struct scheme *scheme)
+{
+	return scheme->rules->max_body;
+}
+
+int
+scheme_refused_status(const struct scheme *scheme)
+{
+	return scheme->rules->refused_status;
+}
+
+void
+scheme_describe(const struct scheme *scheme, struct buf *out)
+{
+	const struct scheme_rules *rules = scheme->rules;
+	int64_t tolerance_ms = scheme_tolerance_ms(scheme);
+	char text[32];
+
+	(void)buf_printf(
+	    out, "%s (%s", scheme->name, scheme_kind_words[rules->kind]);
+	if (rules->kind == SCHEME_KIND_HMAC || rules->kind == SCHEME_KIND_HASH)
+		(void)buf_printf(out, "-%s", scheme_hash_words[rules->hash]);
+	if (tolerance_ms > 0 && tolerance_ms % 1000 == 0)
+		(void)buf_printf(
+		    out, ", %llds", (long long)(tolerance_ms / 1000));
+	else if (tolerance_ms > 0)
+		(void)buf_printf(out, ", %s",
+		    units_format_ms(tolerance_ms, text, sizeof(text)));
+	(void)buf_add_char(out, ')');
+}
+
+void
+scheme_print(const struct scheme *scheme, struct buf *out)
+{
+	(void)buf_printf(out, "[scheme %s]\n", scheme->name);
+	for (size_t i = 0; i < scheme_n_keys(); i++)
+		for (size_t k = 0; k < scheme->settings[i].n; k++)
+			(void)buf_printf(out, "%s = %s\n", scheme_key(i),
+			    scheme->settings[i].v[k]);
+}
+
+const char *
+scheme_get(const struct scheme *scheme, const char *key)
+{
+	size_t i = scheme_key_index(key);
+
+	return i < scheme_n_keys() && scheme->settings[i].n > 0
+		   ? scheme->settings[i].v[0]
+		   : NULL;
+}
+
+static bool
+hides(const struct scheme_rules *rules, enum scheme_place_kind kind,
+    const char *name)
+{
+	for (size_t i = 0; i < rules->signature.n; i++) {
+		const struct scheme_place *place = &rules->signature.v[i];
+
+		if (place->kind == kind && strcmp(place->name, name) == 0)
+			return true;
+	}
+	for (size_t i = 0; i < rules->n_handshakes; i++) {
+		const struct scheme_conditions *when =
+		    &rules->handshakes[i].when;
+
+		for (size_t k = 0; k < when->n; k++)
+			if (when->v[k].secret &&
+			    when->v[k].place.kind == kind &&
+			    strcmp(when->v[k].place.name, name) == 0)
+				return true;
+	}
+	return false;
+}
+
+bool
+scheme_hides_header(const struct scheme *scheme, const char *name)
+{
+	return hides(scheme->rules, SCHEME_PLACE_HEADER, name);
+}
+
+bool
+scheme_hides_query(const struct scheme *scheme, const char *name)
+{
+	return hides(scheme->rules, SCHEME_PLACE_QUERY, name);
+}
+
+const char *
+scheme_result_name(enum scheme_result result)
+{
+	static const char *const names[SCHEME__MAX] = {
+	    [SCHEME_OK] = "ok",
+	    [SCHEME_HEADER_MISSING] = "header_missing",
+	    [SCHEME_HEADER_TWICE] = "header_twice",
+	    [SCHEME_BAD_FORMAT] = "bad_format",
+	    [SCHEME_BAD_ENCODING] = "bad_encoding",
+	    [SCHEME_WRONG_LENGTH] = "wrong_length",
+	    [SCHEME_MISMATCH] = "mismatch",
+	    [SCHEME_TOO_OLD] = "too_old",
+	    [SCHEME_TOO_NEW] = "too_new",
+	    [SCHEME_BAD_TOKEN] = "bad_token",
+	    [SCHEME_NO_SUCH_KEY] = "no_such_key",
+	    [SCHEME_ERROR] = "error",
+	};
+
+	return names[result];
+}

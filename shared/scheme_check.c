@@ -1,0 +1,257 @@
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "scheme_impl.h"
+
+static int fault(char error[SCHEME_ERROR_SIZE], const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static int
+fault(char error[SCHEME_ERROR_SIZE], const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(error, SCHEME_ERROR_SIZE, fmt, ap);
+	va_end(ap);
+	return -1;
+}
+
+bool
+scheme_template_has(
+    const struct scheme_template *template, enum scheme_part_kind kind)
+{
+	for (size_t i = 0; template && i < template->n; i++)
+		if (template->v[i].kind == kind)
+			return true;
+	return false;
+}
+
+bool
+scheme_is_asymmetric(enum scheme_kind kind)
+{
+	return kind == SCHEME_KIND_ED25519 || kind == SCHEME_KIND_ECDSA ||
+	       kind == SCHEME_KIND_RSA;
+}
+
+static bool
+signs(const struct scheme_rules *rules)
+{
+	return rules->kind == SCHEME_KIND_HMAC ||
+	       rules->kind == SCHEME_KIND_HASH ||
+	       scheme_is_asymmetric(rules->kind);
+}
+
+static bool
+same_place(const struct scheme_place *a, const struct scheme_place *b)
+{
+	return a->kind == b->kind && strcmp(a->name, b->name) == 0;
+}
+
+static bool
+names_place(const struct scheme_rules *rules, const struct scheme_place *place)
+{
+	const struct scheme_template *template = rules->template;
+
+	for (size_t i = 0; i < template->n; i++)
+		if (template->v[i].kind == SCHEME_PART_PLACE &&
+		    same_place(&template->v[i].place, place))
+			return true;
+	return false;
+}
+
+static bool
+is_timestamp(const struct scheme_rules *rules, const struct scheme_place *place)
+{
+	for (size_t i = 0; i < rules->timestamp.n; i++)
+		if (same_place(&rules->timestamp.v[i], place))
+			return true;
+	return false;
+}
+
+/* {id} stands for the id alone: of one place, and the only one. */
+static bool
+is_plain_id(const struct scheme_rules *rules, const struct scheme_place *place)
+{
+	return rules->id.n == 1 && rules->id.v[0].n == 1 &&
+	       same_place(&rules->id.v[0].v[0], place);
+}
+
+static bool
+covers_json(const struct scheme_rules *rules)
+{
+	struct scheme_place form = {SCHEME_PLACE_FORM, rules->json_form, 0};
+
+	if (scheme_template_has(rules->template, SCHEME_PART_SORTED_FORM))
+		return rules->json_form != NULL;
+	return rules->json_form && names_place(rules, &form);
+}
+
+bool
+scheme_covers(
+    const struct scheme_rules *rules, const struct scheme_place *place)
+{
+	const struct scheme_template *template = rules->template;
+
+	if (!signs(rules) || !template)
+		return false;
+	if (names_place(rules, place) ||
+	    (scheme_template_has(template, SCHEME_PART_TIMESTAMP) &&
+		is_timestamp(rules, place)) ||
+	    (scheme_template_has(template, SCHEME_PART_ID) &&
+		is_plain_id(rules, place)))
+		return true;
+	switch (place->kind) {
+	case SCHEME_PLACE_QUERY:
+		return scheme_template_has(template, SCHEME_PART_URL) ||
+		       scheme_template_has(template, SCHEME_PART_PATH_QUERY);
+	case SCHEME_PLACE_JSON:
+	case SCHEME_PLACE_FORM:
+		if (scheme_template_has(template, SCHEME_PART_BODY) ||
+		    scheme_template_has(template, SCHEME_PART_SHA256HEX_BODY))
+			return true;
+		return place->kind == SCHEME_PLACE_FORM
+			   ? scheme_template_has(
+				 template, SCHEME_PART_SORTED_FORM)
+			   : covers_json(rules);
+	case SCHEME_PLACE_HEADER:
+	case SCHEME_PLACE_SIGNATURE:
+	case SCHEME_PLACE__MAX:
+		break;
+	}
+	return false;
+}
+
+/* The first place of an id that is not signed, or NULL. */
+static const struct scheme_place *
+unsigned_id(const struct scheme_rules *rules)
+{
+	for (size_t i = 0; i < rules->id.n; i++)
+		for (size_t k = 0; k < rules->id.v[i].n; k++)
+			if (!scheme_covers(rules, &rules->id.v[i].v[k]))
+				return &rules->id.v[i].v[k];
+	return NULL;
+}
+
+bool
+scheme_key_signed(const struct scheme *scheme)
+{
+	const struct scheme_rules *rules = scheme->rules;
+
+	return rules->key_signed != SCHEME_SIGNED_NO && rules->id.n > 0 &&
+	       !unsigned_id(rules);
+}
+
+static int
+check_timestamp(const struct scheme_rules *rules, char *error)
+{
+	bool used = scheme_template_has(rules->template, SCHEME_PART_TIMESTAMP);
+	bool pairs = rules->n_signature_keys > 0;
+
+	if (rules->timestamp.n == 0)
+		return used ? fault(error, "template: {timestamp} needs the "
+					   "key `timestamp`")
+			    : 0;
+	if (!signs(rules))
+		return fault(error, "timestamp: this kind signs none");
+	for (size_t i = 0; i < rules->timestamp.n; i++) {
+		const struct scheme_place *place = &rules->timestamp.v[i];
+
+		if (!scheme_covers(rules, place))
+			return fault(error,
+			    "timestamp: it is not in the template, so anyone "
+			    "could change it");
+		if (place->kind != SCHEME_PLACE_SIGNATURE || pairs)
+			continue;
+		if (rules->list_separator == '\0' ||
+		    strcmp(place->name, "0") != 0)
+			return fault(error,
+			    "timestamp: signature:KEY needs signature_key, "
+			    "signature:0 needs list_separator");
+	}
+	return 0;
+}
+
+static int
+check_signed(const struct scheme_rules *rules, char *error)
+{
+	if (!rules->template || rules->template->n == 0)
+		return fault(error, "template: what is signed is missing");
+	if (rules->kind == SCHEME_KIND_HASH &&
+	    !scheme_template_has(rules->template, SCHEME_PART_SECRET))
+		return fault(error, "template: kind hash needs {secret} in it");
+	if (scheme_is_asymmetric(rules->kind) &&
+	    scheme_template_has(rules->template, SCHEME_PART_SECRET))
+		return fault(error, "template: a public key is no {secret}");
+	if (scheme_template_has(rules->template, SCHEME_PART_HMAC))
+		return fault(error, "template: {hmac:…} is for handshakes");
+	if (scheme_template_has(rules->template, SCHEME_PART_ID) &&
+	    rules->id.n == 0)
+		return fault(error, "template: {id} needs the key `id`");
+	if (rules->n_signature_keys > 0 && rules->list_separator != '\0')
+		return fault(
+		    error, "list_separator: not together with signature_key");
+	if (rules->has_algorithms &&
+	    (rules->n_signature_keys > 0 || rules->list_separator != '\0' ||
+		*rules->prefix != '\0'))
+		return fault(error, "algorithm_prefix: not together with "
+				    "prefix, signature_key or list_separator");
+	if (rules->has_algorithms && rules->kind != SCHEME_KIND_HMAC)
+		return fault(error, "algorithm_prefix: for kind hmac only");
+	return 0;
+}
+
+static int
+check_token(const struct scheme_rules *rules, char *error)
+{
+	if (rules->template)
+		return fault(error, "template: this kind signs nothing");
+	if (rules->n_signature_keys > 0 || rules->list_separator != '\0' ||
+	    rules->has_algorithms)
+		return fault(error, "signature_key, list_separator, "
+				    "algorithm_prefix: for signatures only");
+	return 0;
+}
+
+static int
+check_none(const struct scheme_rules *rules, char *error)
+{
+	if (rules->signature.n > 0 || rules->template)
+		return fault(error,
+		    "kind none verifies nothing: no signature, no template");
+	return 0;
+}
+
+int
+scheme_check(const struct scheme *scheme, char error[SCHEME_ERROR_SIZE])
+{
+	const struct scheme_rules *rules = scheme->rules;
+	const struct scheme_place *place = unsigned_id(rules);
+
+	if (rules->kind == SCHEME_KIND_UNSET)
+		return fault(error, "kind: missing");
+	if (rules->missing_param)
+		return fault(error, "param: `%s` is needed (param = %s=…)",
+		    rules->missing_param, rules->missing_param);
+	if (rules->kind != SCHEME_KIND_NONE && rules->signature.n == 0)
+		return fault(error, "signature: where it stands is missing");
+	if (rules->secret_encoding == SCHEME_SECRET_PEM &&
+	    !scheme_is_asymmetric(rules->kind))
+		return fault(error, "secret_encoding: pem is for public keys");
+	if (rules->key_signed == SCHEME_SIGNED_YES &&
+	    (place || rules->id.n == 0))
+		return fault(error, "key_signed: %s%s is not signed",
+		    place ? "" : "there is no id: it",
+		    place ? place->name : "");
+	if (signs(rules)) {
+		if (check_signed(rules, error))
+			return -1;
+	} else if (rules->kind == SCHEME_KIND_NONE) {
+		if (check_none(rules, error))
+			return -1;
+	} else if (check_token(rules, error)) {
+		return -1;
+	}
+	return check_timestamp(rules, error);
+}

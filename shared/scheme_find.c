@@ -1,0 +1,158 @@
+#include <string.h>
+
+#include <openssl/crypto.h>
+
+#include "event.h"
+#include "scheme_impl.h"
+
+/* ---- id, type, probe ---- */
+
+static bool
+is_probe(struct scheme_look *look)
+{
+	const struct scheme_conditions *probe = &look->rules->probe;
+	const char *where;
+
+	return probe->n > 0 && scheme_look_if(look, probe, &where) == SCHEME_OK;
+}
+
+int
+scheme_find(const struct scheme *scheme, const struct scheme_request *request,
+    struct scheme_facts *facts)
+{
+	const struct scheme_rules *rules = scheme->rules;
+	struct scheme_look look;
+	int rc = -1;
+
+	memset(facts, 0, sizeof(*facts));
+	scheme_look_init(&look, rules, request);
+	if (scheme_look_joined(&look, &rules->id, EVENT_KEY_MAX, &facts->key))
+		goto out;
+	if (scheme_look_joined(
+		&look, &rules->type, EVENT_TYPE_MAX, &facts->type))
+		goto out;
+	facts->probe = is_probe(&look);
+	rc = 0;
+out:
+	scheme_look_clear(&look);
+	if (rc)
+		scheme_facts_clear(facts);
+	return rc;
+}
+
+void
+scheme_facts_clear(struct scheme_facts *facts)
+{
+	buf_clear(&facts->key);
+	buf_clear(&facts->type);
+	facts->probe = false;
+}
+
+/* ---- handshakes ---- */
+
+/* A sink that escapes for the inside of a JSON string what came from the
+ * request; the template's own text goes past it. */
+struct answer_sink {
+	struct buf *out;
+	bool json;
+};
+
+static int
+sink_answer(void *arg, const void *p, size_t len)
+{
+	const struct answer_sink *sink = arg;
+
+	return sink->json ? buf_add_json(sink->out, p, len)
+			  : buf_add(sink->out, p, len);
+}
+
+static enum scheme_result
+fill_answer(struct scheme_look *look, const struct scheme_handshake *rule,
+    struct buf *out)
+{
+	bool json = strstr(rule->type, "json") != NULL;
+	const char *where;
+
+	for (size_t i = 0; i < rule->body->n; i++) {
+		struct scheme_template one = {{rule->body->v[i]}, 1};
+		struct answer_sink sink = {
+		    out, json && one.v[0].kind != SCHEME_PART_TEXT};
+		enum scheme_result result =
+		    scheme_look_fill(look, &one, sink_answer, &sink, &where);
+
+		if (result != SCHEME_OK)
+			return result;
+	}
+	return out->len <= SCHEME_ANSWER_MAX ? SCHEME_OK : SCHEME_BAD_FORMAT;
+}
+
+static bool
+takes(const struct scheme_handshake *rule, const char *method)
+{
+	return !rule->method || strcmp(rule->method, method) == 0;
+}
+
+/* One rule: as scheme_handshake(). */
+static int
+try_rule(struct scheme_look *look, const struct scheme_handshake *rule,
+    struct scheme_answer *answer)
+{
+	const char *where;
+	enum scheme_result result = scheme_look_if(look, &rule->when, &where);
+
+	if (result == SCHEME_OK)
+		result = fill_answer(look, rule, &answer->body);
+	if (result == SCHEME_OK &&
+	    buf_add_str(&answer->type, rule->type) == 0) {
+		answer->status = rule->status;
+		return 1;
+	}
+	scheme_answer_clear(answer);
+	return result == SCHEME_OK || result == SCHEME_ERROR ? -1 : 0;
+}
+
+int
+scheme_handshake(const struct scheme *scheme, const struct scheme_keys *keys,
+    const struct scheme_request *request, bool verified,
+    struct scheme_answer *answer)
+{
+	const struct scheme_rules *rules = scheme->rules;
+	struct scheme_look look;
+	int rc = 0;
+
+	memset(answer, 0, sizeof(*answer));
+	scheme_look_init(&look, rules, request);
+	if (keys && keys->n > 0) {
+		look.key = keys->v[0].p;
+		look.key_len = keys->v[0].len;
+	}
+	for (size_t i = 0; i < rules->n_handshakes && rc == 0; i++) {
+		const struct scheme_handshake *rule = &rules->handshakes[i];
+
+		if ((verified || rule->unsigned_too) &&
+		    takes(rule, request->method))
+			rc = try_rule(&look, rule, answer);
+	}
+	scheme_look_clear(&look);
+	return rc;
+}
+
+bool
+scheme_takes_method(const struct scheme *scheme, const char *method)
+{
+	const struct scheme_rules *rules = scheme->rules;
+
+	for (size_t i = 0; i < rules->n_handshakes; i++)
+		if (rules->handshakes[i].unsigned_too &&
+		    takes(&rules->handshakes[i], method))
+			return true;
+	return false;
+}
+
+void
+scheme_answer_clear(struct scheme_answer *answer)
+{
+	buf_clear(&answer->type);
+	buf_clear(&answer->body);
+	answer->status = 0;
+}

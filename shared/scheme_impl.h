@@ -1,0 +1,336 @@
+/*
+ * scheme_impl - what the parts of scheme share
+ *
+ * A scheme is the text of its keys, and the rules compiled from that text,
+ * anew after each scheme_set().  Only scheme*.c includes this.
+ */
+
+#ifndef SHARED_SCHEME_IMPL_H
+#define SHARED_SCHEME_IMPL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <openssl/evp.h>
+
+#include "buf.h"
+#include "codec.h"
+#include "jsonpick.h"
+#include "scheme.h"
+
+enum {
+	SCHEME_PLACES_MAX = 16,     /* of one key */
+	SCHEME_PARTS_MAX = 32,      /* of one template */
+	SCHEME_JOINED_MAX = 4,      /* places that make up one id or type */
+	SCHEME_RULES_MAX = 8,       /* handshakes; conditions of one rule */
+	SCHEME_SIGNATURES_MAX = 32, /* of one request */
+	SCHEME_ANSWER_MAX = 2048,   /* bytes a handshake answers at most */
+};
+
+enum scheme_kind {
+	SCHEME_KIND_UNSET,
+	SCHEME_KIND_HMAC,
+	SCHEME_KIND_HASH, /* digest of a text that holds the secret */
+	SCHEME_KIND_ED25519,
+	SCHEME_KIND_ECDSA, /* P-256, DER */
+	SCHEME_KIND_RSA,   /* PKCS#1 v1.5 */
+	SCHEME_KIND_TOKEN,
+	SCHEME_KIND_BASIC,
+	SCHEME_KIND_NONE,
+	SCHEME_KIND__MAX
+};
+
+enum scheme_hash {
+	SCHEME_HASH_SHA256,
+	SCHEME_HASH_SHA1,
+	SCHEME_HASH_SHA384,
+	SCHEME_HASH_SHA512,
+	SCHEME_HASH_MD5,
+	SCHEME_HASH__MAX
+};
+
+enum scheme_place_kind {
+	SCHEME_PLACE_HEADER,
+	SCHEME_PLACE_QUERY,
+	SCHEME_PLACE_FORM,
+	SCHEME_PLACE_JSON,
+	SCHEME_PLACE_SIGNATURE, /* a key or item of the signature's own text */
+	SCHEME_PLACE__MAX
+};
+
+struct scheme_place {
+	enum scheme_place_kind kind;
+	const char *name;
+	size_t pointer; /* JSON: index into rules->pointers */
+};
+
+struct scheme_places {
+	struct scheme_place v[SCHEME_PLACES_MAX];
+	size_t n;
+};
+
+enum scheme_part_kind {
+	SCHEME_PART_TEXT,
+	SCHEME_PART_PLACE,
+	SCHEME_PART_BODY,
+	SCHEME_PART_TIMESTAMP,
+	SCHEME_PART_ID,
+	SCHEME_PART_METHOD,
+	SCHEME_PART_URL,
+	SCHEME_PART_URL_NO_QUERY,
+	SCHEME_PART_PATH,
+	SCHEME_PART_PATH_QUERY,
+	SCHEME_PART_SECRET,
+	SCHEME_PART_SORTED_FORM,
+	SCHEME_PART_SHA256HEX_BODY,
+	SCHEME_PART_HMAC, /* of a place, under the first secret */
+	SCHEME_PART__MAX
+};
+
+struct scheme_part {
+	enum scheme_part_kind kind;
+	const char *text; /* TEXT */
+	size_t len;
+	struct scheme_place place; /* PLACE, HMAC */
+	enum scheme_hash hash;     /* HMAC */
+	enum codec codec;          /* HMAC */
+};
+
+struct scheme_template {
+	struct scheme_part v[SCHEME_PARTS_MAX];
+	size_t n;
+};
+
+/* An id or type: places whose texts are joined by a dot. */
+struct scheme_joined {
+	struct scheme_place v[SCHEME_JOINED_MAX];
+	bool optional[SCHEME_JOINED_MAX];
+	size_t n;
+};
+
+struct scheme_joins {
+	struct scheme_joined v[SCHEME_RULES_MAX];
+	size_t n;
+};
+
+struct scheme_condition {
+	struct scheme_place place;
+	const char *value; /* NULL: any that is not empty */
+	bool secret;       /* the value came from a param */
+};
+
+struct scheme_conditions {
+	struct scheme_condition v[SCHEME_RULES_MAX];
+	size_t n;
+};
+
+struct scheme_handshake {
+	bool unsigned_too;
+	const char *method; /* NULL: any */
+	struct scheme_conditions when;
+	int status;
+	const char *type;
+	const struct scheme_template *body;
+};
+
+enum scheme_unit { SCHEME_UNIT_S, SCHEME_UNIT_MS, SCHEME_UNIT_RFC3339 };
+
+enum scheme_secret_encoding {
+	SCHEME_SECRET_TEXT,
+	SCHEME_SECRET_BASE64,
+	SCHEME_SECRET_BASE64URL,
+	SCHEME_SECRET_HEX,
+	SCHEME_SECRET_PEM,
+	SCHEME_SECRET__MAX
+};
+
+enum scheme_signed {
+	SCHEME_SIGNED_FIND_OUT,
+	SCHEME_SIGNED_NO,
+	SCHEME_SIGNED_YES
+};
+
+struct scheme_param {
+	const char *name;
+	const char *value;
+};
+
+/* The compiled form of a scheme.  All it points to is its own. */
+struct scheme_rules {
+	void **blocks; /* memory, released as one */
+	size_t n_blocks;
+
+	enum scheme_kind kind;
+	enum scheme_hash hash;
+	struct scheme_places signature;
+	bool all_candidates;
+	const char *auth_scheme; /* "" when there is none */
+	const char *prefix;      /* "" */
+	bool algorithms[SCHEME_HASH__MAX];
+	bool has_algorithms; /* the signature begins ALGORITHM= */
+	char pair_separator;
+	char key_separator;
+	char list_separator; /* '\0': the signature is no list */
+	const char *signature_keys[SCHEME_RULES_MAX];
+	size_t n_signature_keys;
+	enum codec encoding;
+	const struct scheme_template *template;
+
+	enum scheme_secret_encoding secret_encoding;
+	const char *secret_prefix; /* "" */
+	const char *secret_suffix; /* "" */
+
+	struct scheme_places timestamp;
+	enum scheme_unit unit;
+	bool no_tolerance;
+	int64_t tolerance_ms;
+	bool past_only;
+
+	struct scheme_conditions require;
+	const char *json_form; /* form field with the JSON document, or NULL */
+	struct scheme_joins id;
+	struct scheme_joins type;
+	enum scheme_signed key_signed;
+	struct scheme_conditions probe;
+	struct scheme_handshake handshakes[SCHEME_RULES_MAX];
+	size_t n_handshakes;
+
+	struct scheme_param params[SCHEME_PLACES_MAX];
+	size_t n_params;
+	const char *missing_param; /* named by a rule, not given; or NULL */
+
+	int64_t max_body;
+	int refused_status;
+
+	struct jsonpick_pointer pointers[JSONPICK_MAX];
+	const char *pointer_texts[JSONPICK_MAX];
+	size_t n_pointers;
+};
+
+/* The values of one key, as text. */
+struct scheme_setting {
+	char **v;
+	size_t n;
+	bool inherited; /* the next scheme_set() begins a new list */
+};
+
+struct scheme {
+	char *name;
+	struct scheme_setting *settings; /* one per key of the language */
+	struct scheme_rules *rules;
+};
+
+/* ---- scheme_parse.c ---- */
+
+size_t scheme_n_keys(void);
+/* The key's number, or scheme_n_keys(). */
+size_t scheme_key_index(const char *key);
+
+/* Compile a scheme's settings; NULL with a sentence in `error`. */
+struct scheme_rules *
+scheme_compile(const struct scheme *scheme, char error[SCHEME_ERROR_SIZE]);
+void scheme_rules_free(struct scheme_rules *rules);
+
+/* Whether a template has such a part. */
+bool scheme_template_has(
+    const struct scheme_template *template, enum scheme_part_kind kind);
+/* Whether what stands at a place is under the signature. */
+bool scheme_covers(
+    const struct scheme_rules *rules, const struct scheme_place *place);
+bool scheme_is_asymmetric(enum scheme_kind kind);
+
+/* ---- scheme_look.c ---- */
+
+/* Text found in a request; `own` holds it where it had to be made. */
+struct scheme_text {
+	const char *p;
+	size_t len;
+	struct buf own;
+};
+
+void scheme_text_clear(struct scheme_text *text);
+
+/* A request being looked at. */
+struct scheme_look {
+	const struct scheme_rules *rules;
+	const struct scheme_request *request;
+	bool scanned;
+	struct jsonpick_value values[JSONPICK_MAX];
+	struct buf document; /* JSON out of a form field */
+
+	/* what templates need and verification has found */
+	struct scheme_text timestamp;
+	const unsigned char *key; /* the secret in use */
+	size_t key_len;
+};
+
+void scheme_look_init(struct scheme_look *look,
+    const struct scheme_rules *rules, const struct scheme_request *request);
+void scheme_look_clear(struct scheme_look *look);
+
+/* What stands at a place, alone there and not empty: SCHEME_OK,
+ * SCHEME_HEADER_MISSING, SCHEME_HEADER_TWICE or SCHEME_ERROR.  `text` is
+ * zeroed before and cleared by the caller. */
+enum scheme_result scheme_look_at(struct scheme_look *look,
+    const struct scheme_place *place, struct scheme_text *text);
+
+/* Number of headers of that (lower case) name, and the value of one. */
+size_t
+scheme_look_count(const struct scheme_request *request, const char *name);
+const char *scheme_look_header(
+    const struct scheme_request *request, const char *name, size_t i);
+
+/* Append the first id or type that is there and fit to be stored; nothing when
+ * there is none.  0, or -1 without memory. */
+int scheme_look_joined(struct scheme_look *look,
+    const struct scheme_joins *joins, size_t max, struct buf *out);
+
+/* SCHEME_OK when all hold, else what is wrong with the first that does not
+ * (SCHEME_BAD_FORMAT: another value), and where. */
+enum scheme_result scheme_look_if(struct scheme_look *look,
+    const struct scheme_conditions *conditions, const char **where);
+
+/* Takes the parts of a filled-in template one by one: 0 or -1. */
+typedef int scheme_sink_fn(void *arg, const void *p, size_t len);
+
+/* Fill a template in.  SCHEME_OK or why not, with the place in *where. */
+enum scheme_result scheme_look_fill(struct scheme_look *look,
+    const struct scheme_template *template, scheme_sink_fn *sink, void *arg,
+    const char **where);
+/* A sink that appends to a struct buf. */
+int scheme_sink_buf(void *arg, const void *p, size_t len);
+
+/* ---- scheme_keys.c ---- */
+
+struct scheme_key {
+	unsigned char *p; /* decoded secret */
+	size_t len;
+	EVP_MAC_CTX
+	    *mac[SCHEME_HASH__MAX]; /* HMAC: keyed, for the hashes used */
+	EVP_PKEY *pkey;             /* asymmetric kinds */
+	bool can_sign;
+};
+
+struct scheme_keys {
+	EVP_MAC *hmac;
+	struct scheme_key *v;
+	size_t n;
+};
+
+const EVP_MD *scheme_md(enum scheme_hash hash);
+
+/* ---- scheme_verify.c ---- */
+
+/*
+ * The value that verifies the request under a key: MAC or digest into `out`
+ * (EVP_MAX_MD_SIZE bytes).  For kinds hmac and hash.
+ */
+enum scheme_result
+scheme_digest(struct scheme_look *look, const struct scheme_key *key,
+    enum scheme_hash hash, unsigned char *out, const char **where);
+/* Its length, 0 for a kind whose signatures vary. */
+size_t
+scheme_digest_len(const struct scheme_rules *rules, enum scheme_hash hash);
+
+#endif

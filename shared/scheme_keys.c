@@ -1,0 +1,320 @@
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/bio.h>
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/params.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
+#include "scheme_impl.h"
+
+enum { RSA_BITS_MIN = 2048, ED25519_KEY_LEN = 32, EC_BITS = 256 };
+
+static int fault(char error[SCHEME_ERROR_SIZE], size_t i, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static int
+fault(char error[SCHEME_ERROR_SIZE], size_t i, const char *fmt, ...)
+{
+	int n = snprintf(error, SCHEME_ERROR_SIZE, "secret %zu ", i + 1);
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (n > 0 && n < SCHEME_ERROR_SIZE)
+		(void)vsnprintf(
+		    error + n, (size_t)(SCHEME_ERROR_SIZE - n), fmt, ap);
+	va_end(ap);
+	return -1;
+}
+
+const EVP_MD *
+scheme_md(enum scheme_hash hash)
+{
+	switch (hash) {
+	case SCHEME_HASH_SHA256:
+		return EVP_sha256();
+	case SCHEME_HASH_SHA1:
+		return EVP_sha1();
+	case SCHEME_HASH_SHA384:
+		return EVP_sha384();
+	case SCHEME_HASH_SHA512:
+		return EVP_sha512();
+	case SCHEME_HASH_MD5:
+		return EVP_md5();
+	case SCHEME_HASH__MAX:
+		break;
+	}
+	return NULL;
+}
+
+/* ---- secrets ---- */
+
+static void
+clear_bytes(struct buf *bytes)
+{
+	if (bytes->p)
+		OPENSSL_cleanse(bytes->p, bytes->cap);
+	buf_clear(bytes);
+}
+
+/* Whether a secret is taken as it stands: text, and keys in PEM for any kind
+ * that has some. */
+static bool
+is_plain(const struct scheme_rules *rules, const char *p, size_t len)
+{
+	if (rules->secret_encoding == SCHEME_SECRET_TEXT ||
+	    rules->secret_encoding == SCHEME_SECRET_PEM)
+		return true;
+	return scheme_is_asymmetric(rules->kind) && len > 10 &&
+	       memcmp(p, "-----BEGIN", 10) == 0;
+}
+
+/* The secret's bytes, prefix cut, decoded, suffix added.  0 or -1. */
+static int
+decode(const struct scheme_rules *rules, const struct scheme_secret *secret,
+    struct scheme_key *key)
+{
+	static const enum codec codecs[] = {
+	    [SCHEME_SECRET_BASE64] = CODEC_BASE64_OPEN,
+	    [SCHEME_SECRET_BASE64URL] = CODEC_BASE64URL,
+	    [SCHEME_SECRET_HEX] = CODEC_HEX,
+	};
+
+	size_t prefix = strlen(rules->secret_prefix);
+	size_t suffix = strlen(rules->secret_suffix);
+	const char *p = (const char *)secret->p;
+	size_t len = secret->len;
+	struct buf bytes = {0};
+	int rc;
+
+	if (len >= prefix && memcmp(p, rules->secret_prefix, prefix) == 0) {
+		p += prefix;
+		len -= prefix;
+	}
+	/* room for all at once: growing would leave copies behind */
+	rc = buf_reserve(&bytes, len + suffix + 4);
+	if (rc == 0 && is_plain(rules, p, len))
+		rc = buf_add(&bytes, p, len);
+	else if (rc == 0)
+		rc = codec_decode(
+		    codecs[rules->secret_encoding], p, len, &bytes);
+	if (rc == 0 && bytes.len > 0 && suffix > 0)
+		rc = buf_add(&bytes, rules->secret_suffix, suffix);
+	if (rc) {
+		clear_bytes(&bytes);
+		return -1;
+	}
+	key->len = bytes.len;
+	key->p = (unsigned char *)bytes.p;
+	return 0;
+}
+
+/* ---- keyed contexts ---- */
+
+static EVP_MAC_CTX *
+keyed(EVP_MAC *hmac, enum scheme_hash hash, const struct scheme_key *key)
+{
+	EVP_MAC_CTX *ctx = EVP_MAC_CTX_new(hmac);
+	char name[16];
+	OSSL_PARAM params[2];
+
+	(void)snprintf(
+	    name, sizeof(name), "%s", EVP_MD_get0_name(scheme_md(hash)));
+	params[0] =
+	    OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0);
+	params[1] = OSSL_PARAM_construct_end();
+	if (ctx && EVP_MAC_init(ctx, key->p, key->len, params) == 1)
+		return ctx;
+	EVP_MAC_CTX_free(ctx);
+	return NULL;
+}
+
+static int
+add_macs(
+    const struct scheme_rules *rules, EVP_MAC *hmac, struct scheme_key *key)
+{
+	for (size_t hash = 0; hash < SCHEME_HASH__MAX; hash++) {
+		if (rules->has_algorithms ? !rules->algorithms[hash]
+					  : hash != rules->hash)
+			continue;
+		key->mac[hash] = keyed(hmac, (enum scheme_hash)hash, key);
+		if (!key->mac[hash])
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- public keys ---- */
+
+/* A public key, or a private one to sign with. */
+static EVP_PKEY *
+read_pem(struct scheme_key *key)
+{
+	BIO *bio = BIO_new_mem_buf(key->p, (int)key->len);
+	EVP_PKEY *pkey = NULL;
+
+	if (!bio)
+		return NULL;
+	pkey = PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL);
+	if (!pkey && BIO_reset(bio) == 1) {
+		/* "" as pass phrase: an encrypted key is refused, not asked
+		 * for */
+		char none[] = "";
+
+		pkey = PEM_read_bio_PrivateKey(bio, NULL, NULL, none);
+		key->can_sign = pkey != NULL;
+	}
+	BIO_free(bio);
+	ERR_clear_error();
+	return pkey;
+}
+
+static EVP_PKEY *
+read_public(const struct scheme_rules *rules, struct scheme_key *key)
+{
+	const unsigned char *p = key->p;
+	EVP_PKEY *pkey;
+
+	if (is_plain(rules, (const char *)key->p, key->len))
+		return read_pem(key);
+	if (rules->kind == SCHEME_KIND_ED25519 && key->len == ED25519_KEY_LEN)
+		return EVP_PKEY_new_raw_public_key(
+		    EVP_PKEY_ED25519, NULL, key->p, key->len);
+	pkey = d2i_PUBKEY(NULL, &p, (long)key->len);
+	ERR_clear_error();
+	if (pkey && p == key->p + key->len)
+		return pkey;
+	EVP_PKEY_free(pkey);
+	return NULL;
+}
+
+/* Algorithm confusion ends here: the key is of the scheme's own kind. */
+static int
+check_public(const struct scheme_rules *rules, const EVP_PKEY *pkey,
+    char error[SCHEME_ERROR_SIZE], size_t i)
+{
+	int bits = EVP_PKEY_get_bits(pkey);
+
+	switch (rules->kind) {
+	case SCHEME_KIND_ED25519:
+		if (EVP_PKEY_get_base_id(pkey) != EVP_PKEY_ED25519)
+			return fault(error, i, "is no Ed25519 key");
+		return 0;
+	case SCHEME_KIND_ECDSA:
+		if (EVP_PKEY_get_base_id(pkey) != EVP_PKEY_EC ||
+		    bits != EC_BITS)
+			return fault(error, i, "is no P-256 key");
+		return 0;
+	case SCHEME_KIND_RSA:
+		if (EVP_PKEY_get_base_id(pkey) != EVP_PKEY_RSA)
+			return fault(error, i, "is no RSA key");
+		if (bits < RSA_BITS_MIN)
+			return fault(error, i, "has %d bits, needs %d", bits,
+			    RSA_BITS_MIN);
+		return 0;
+	case SCHEME_KIND_UNSET:
+	case SCHEME_KIND_HMAC:
+	case SCHEME_KIND_HASH:
+	case SCHEME_KIND_TOKEN:
+	case SCHEME_KIND_BASIC:
+	case SCHEME_KIND_NONE:
+	case SCHEME_KIND__MAX:
+		break;
+	}
+	return fault(error, i, "is of no use to this kind");
+}
+
+/* ---- all together ---- */
+
+static int
+prepare(const struct scheme_rules *rules, const struct scheme_secret *secrets,
+    size_t i, struct scheme_keys *keys, char error[SCHEME_ERROR_SIZE])
+{
+	static const char *const names[] = {
+	    [SCHEME_SECRET_TEXT] = "text",
+	    [SCHEME_SECRET_BASE64] = "base64",
+	    [SCHEME_SECRET_BASE64URL] = "base64url",
+	    [SCHEME_SECRET_HEX] = "hex",
+	    [SCHEME_SECRET_PEM] = "PEM",
+	};
+	struct scheme_key *key = &keys->v[i];
+	const char *after = rules->secret_prefix;
+
+	if (decode(rules, &secrets[i], key))
+		return fault(error, i, "is not %s%s%s",
+		    names[rules->secret_encoding], *after ? " behind " : "",
+		    after);
+	if (key->len == 0)
+		return fault(error, i, "is empty");
+	if (rules->kind == SCHEME_KIND_BASIC && !memchr(key->p, ':', key->len))
+		return fault(error, i, "is not user:password");
+	if (rules->kind == SCHEME_KIND_HMAC) {
+		if (add_macs(rules, keys->hmac, key))
+			return fault(error, i, "could not be prepared");
+	} else if (scheme_is_asymmetric(rules->kind)) {
+		key->pkey = read_public(rules, key);
+		if (!key->pkey)
+			return fault(error, i, "is no readable key");
+		return check_public(rules, key->pkey, error, i);
+	}
+	return 0;
+}
+
+struct scheme_keys *
+scheme_keys_new(const struct scheme *scheme,
+    const struct scheme_secret *secrets, size_t n,
+    char error[SCHEME_ERROR_SIZE])
+{
+	const struct scheme_rules *rules = scheme->rules;
+	struct scheme_keys *keys;
+
+	if (n == 0 && rules->kind != SCHEME_KIND_NONE) {
+		(void)snprintf(error, SCHEME_ERROR_SIZE, "no secret is given");
+		return NULL;
+	}
+	keys = calloc(1, sizeof(*keys));
+	if (!keys)
+		goto memory;
+	keys->v = calloc(n + 1, sizeof(*keys->v));
+	keys->hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+	if (!keys->v || !keys->hmac)
+		goto memory;
+	for (; keys->n < n; keys->n++) {
+		if (prepare(rules, secrets, keys->n, keys, error)) {
+			keys->n++;
+			scheme_keys_free(keys);
+			return NULL;
+		}
+	}
+	return keys;
+memory:
+	(void)snprintf(error, SCHEME_ERROR_SIZE, "no memory for the secrets");
+	scheme_keys_free(keys);
+	return NULL;
+}
+
+void
+scheme_keys_free(struct scheme_keys *keys)
+{
+	if (!keys)
+		return;
+	for (size_t i = 0; i < keys->n; i++) {
+		struct scheme_key *key = &keys->v[i];
+
+		for (size_t hash = 0; hash < SCHEME_HASH__MAX; hash++)
+			EVP_MAC_CTX_free(key->mac[hash]);
+		EVP_PKEY_free(key->pkey);
+		if (key->p)
+			OPENSSL_cleanse(key->p, key->len);
+		free(key->p);
+	}
+	EVP_MAC_free(keys->hmac);
+	free(keys->v);
+	free(keys);
+}

@@ -1,0 +1,60 @@
+/*
+ * scheme_parse - from a key's text to its compiled form
+ *
+ * Used by scheme_compile.c only.  Every parser returns 0, or -1 with a
+ * sentence written by scheme_fault().
+ */
+
+#ifndef SHARED_SCHEME_PARSE_H
+#define SHARED_SCHEME_PARSE_H
+
+#include "scheme_impl.h"
+
+/* One compilation. */
+struct scheme_parse {
+	struct scheme_rules *rules;
+	const char *key; /* whose value is being read */
+	char *error;     /* SCHEME_ERROR_SIZE bytes */
+};
+
+/* Write "KEY: …" to the error.  Always -1. */
+int scheme_fault(struct scheme_parse *p, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Memory and text that live as long as the rules; NULL with the fault told. */
+void *scheme_alloc(struct scheme_parse *p, size_t size);
+const char *scheme_copy(struct scheme_parse *p, const char *text, size_t len);
+
+/* The number of a word in a NULL-terminated list, or -1 with a fault that
+ * lists them. */
+int scheme_parse_word(
+    struct scheme_parse *p, const char *const *words, const char *value);
+
+/* The next word of *text, which is moved behind it; NULL at the end. */
+const char *scheme_next_word(const char **text, size_t *len);
+
+/* "header:NAME", "query:NAME", "form:NAME", "json:/POINTER", "signature:KEY".
+ */
+int scheme_parse_place(struct scheme_parse *p, const char *text, size_t len,
+    struct scheme_place *place);
+
+/* Places separated by blanks; a `?` behind one makes it optional. */
+int scheme_parse_joined(
+    struct scheme_parse *p, const char *text, struct scheme_joined *joined);
+
+/* "PLACE" or "PLACE=VALUE". */
+int scheme_parse_condition(struct scheme_parse *p, const char *text, size_t len,
+    struct scheme_condition *condition);
+
+const struct scheme_template *
+scheme_parse_template(struct scheme_parse *p, const char *text);
+
+/* "[signed|unsigned] [METHOD] CONDITION… -> STATUS [TYPE [TEMPLATE]]" */
+int scheme_parse_handshake(struct scheme_parse *p, const char *text,
+    struct scheme_handshake *handshake);
+
+/* The words of scheme_hash, scheme_kind …, in the order of their enums. */
+extern const char *const scheme_hash_words[];
+extern const char *const scheme_kind_words[];
+
+#endif
