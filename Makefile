@@ -40,7 +40,7 @@ SHARED := buf clock codec config config_file config_keys config_route \
 	config_source config_worker \
 	deadletter event form jsonpick log net pattern scheme scheme_builtin \
 	scheme_check scheme_compile scheme_find scheme_keys scheme_look \
-	scheme_parse scheme_sign scheme_verify secret units wire zsock
+	scheme_parse scheme_sign scheme_take scheme_verify secret units wire zsock
 FCGI := ingest link listen rank reply request request_cgi
 WORKER := admin admin_events admin_replay admin_route admin_status \
 	apply control deadletters dest dest_post dest_run dispatch feed filter \

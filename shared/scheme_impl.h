@@ -307,8 +307,8 @@ struct scheme_key {
 	unsigned char *p; /* decoded secret */
 	size_t len;
 	EVP_MAC_CTX
-	    *mac[SCHEME_HASH__MAX]; /* HMAC: keyed, for the hashes used */
-	EVP_PKEY *pkey;             /* asymmetric kinds */
+	*mac[SCHEME_HASH__MAX]; /* HMAC: keyed, for the hashes used */
+	EVP_PKEY *pkey;         /* asymmetric kinds */
 	bool can_sign;
 };
 
@@ -319,6 +319,38 @@ struct scheme_keys {
 };
 
 const EVP_MD *scheme_md(enum scheme_hash hash);
+
+/* ---- scheme_take.c ---- */
+
+struct scheme_signature {
+	const char *p;
+	size_t len;
+	enum scheme_hash hash;
+};
+
+/* One verification. */
+struct scheme_proof {
+	const struct scheme_rules *rules;
+	const struct scheme_keys *keys;
+	struct scheme_look look;
+	struct scheme_text texts[SCHEME_SIGNATURES_MAX]; /* hold the next */
+	size_t n_texts;
+	struct scheme_signature signatures[SCHEME_SIGNATURES_MAX];
+	size_t n_signatures;
+	struct scheme_verdict *verdict;
+
+	/* what was signed, made once: however many signatures a sender puts
+	 * into a request, its body is gone through once per secret */
+	struct buf message; /* asymmetric kinds */
+	bool has_message;
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	const struct scheme_key *digest_key; /* digest is under this key … */
+	enum scheme_hash digest_hash;        /* … with this hash */
+};
+
+/* Find the signatures, and a timestamp among them.  SCHEME_OK with at least
+ * one of them, or what is wrong and where. */
+enum scheme_result scheme_take(struct scheme_proof *proof);
 
 /* ---- scheme_verify.c ---- */
 

@@ -1,6 +1,5 @@
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
@@ -12,284 +11,12 @@
 enum {
 	DIGITS_MAX = 15,
 	TIME_TEXT_MAX = 63,
-	PUBLIC_MAX = 8, /* signatures with public keys cost 0.1 ms each */
 };
-
-struct signature {
-	const char *p;
-	size_t len;
-	enum scheme_hash hash;
-};
-
-/* One verification. */
-struct proof {
-	const struct scheme_rules *rules;
-	const struct scheme_keys *keys;
-	struct scheme_look look;
-	struct scheme_text texts[SCHEME_SIGNATURES_MAX]; /* hold the next */
-	size_t n_texts;
-	struct signature signatures[SCHEME_SIGNATURES_MAX];
-	size_t n_signatures;
-	struct scheme_verdict *verdict;
-
-	/* what was signed, made once: however many signatures a sender puts
-	 * into a request, its body is gone through once per secret */
-	struct buf message; /* asymmetric kinds */
-	bool has_message;
-	unsigned char digest[EVP_MAX_MD_SIZE];
-	const struct scheme_key *digest_key; /* digest is under this key … */
-	enum scheme_hash digest_hash;        /* … with this hash */
-};
-
-/* ---- signatures out of their text ---- */
-
-static enum scheme_result
-add_signature(
-    struct proof *proof, const char *p, size_t len, enum scheme_hash hash)
-{
-	size_t max = scheme_is_asymmetric(proof->rules->kind)
-			 ? (size_t)PUBLIC_MAX
-			 : (size_t)SCHEME_SIGNATURES_MAX;
-
-	if (proof->n_signatures == max)
-		return SCHEME_BAD_FORMAT;
-	proof->signatures[proof->n_signatures++] =
-	    (struct signature){p, len, hash};
-	return SCHEME_OK;
-}
-
-/* A timestamp that stands in the signature's text; there may be one. */
-static enum scheme_result
-set_timestamp(struct proof *proof, const char *p, size_t len)
-{
-	struct scheme_text *timestamp = &proof->look.timestamp;
-
-	if (timestamp->p)
-		return SCHEME_BAD_FORMAT;
-	timestamp->p = p;
-	timestamp->len = len;
-	return SCHEME_OK;
-}
-
-static bool
-is_timestamp_key(const struct scheme_rules *rules, const char *p, size_t len)
-{
-	for (size_t i = 0; i < rules->timestamp.n; i++) {
-		const struct scheme_place *place = &rules->timestamp.v[i];
-
-		if (place->kind == SCHEME_PLACE_SIGNATURE &&
-		    strlen(place->name) == len &&
-		    memcmp(place->name, p, len) == 0)
-			return true;
-	}
-	return false;
-}
-
-static bool
-is_signature_key(const struct scheme_rules *rules, const char *p, size_t len)
-{
-	for (size_t i = 0; i < rules->n_signature_keys; i++)
-		if (strlen(rules->signature_keys[i]) == len &&
-		    memcmp(rules->signature_keys[i], p, len) == 0)
-			return true;
-	return false;
-}
-
-static enum scheme_result
-take_pair(struct proof *proof, const char *p, size_t len)
-{
-	const struct scheme_rules *rules = proof->rules;
-	const char *separator = memchr(p, rules->key_separator, len);
-
-	if (!separator)
-		return SCHEME_OK; /* not ours: ignored like unknown keys */
-	size_t key_len = (size_t)(separator - p);
-	const char *value = separator + 1;
-	size_t value_len = len - key_len - 1;
-
-	if (is_timestamp_key(rules, p, key_len))
-		return set_timestamp(proof, value, value_len);
-	if (is_signature_key(rules, p, key_len))
-		return add_signature(proof, value, value_len, rules->hash);
-	return SCHEME_OK;
-}
-
-static enum scheme_result
-take_item(struct proof *proof, size_t i, const char *p, size_t len)
-{
-	const struct scheme_rules *rules = proof->rules;
-
-	if (rules->list_separator == '\0')
-		return take_pair(proof, p, len);
-	if (i == 0 && is_timestamp_key(rules, "0", 1))
-		return set_timestamp(proof, p, len);
-	return add_signature(proof, p, len, rules->hash);
-}
-
-/* Pairs or a list: items with blanks around them, empty ones left out. */
-static enum scheme_result
-take_items(struct proof *proof, const char *p, size_t len)
-{
-	const struct scheme_rules *rules = proof->rules;
-	char separator = rules->list_separator != '\0' ? rules->list_separator
-						       : rules->pair_separator;
-	const char *end = p + len;
-	size_t n = 0;
-
-	while (p < end) {
-		const char *stop = memchr(p, separator, (size_t)(end - p));
-		const char *next = stop ? stop + 1 : end;
-
-		if (!stop)
-			stop = end;
-		while (p < stop && *p == ' ')
-			p++;
-		while (stop > p && stop[-1] == ' ')
-			stop--;
-		if (p < stop) {
-			enum scheme_result result =
-			    take_item(proof, n++, p, (size_t)(stop - p));
-
-			if (result != SCHEME_OK)
-				return result;
-		}
-		p = next;
-	}
-	return proof->n_signatures > 0 ? SCHEME_OK : SCHEME_BAD_FORMAT;
-}
-
-static enum scheme_result
-take_algorithm(struct proof *proof, const char *p, size_t len)
-{
-	static const char *const names[] = {
-	    [SCHEME_HASH_SHA256] = "sha256=",
-	    [SCHEME_HASH_SHA1] = "sha1=",
-	    [SCHEME_HASH_SHA384] = "sha384=",
-	    [SCHEME_HASH_SHA512] = "sha512=",
-	    [SCHEME_HASH_MD5] = "md5=",
-	};
-
-	for (size_t hash = 0; hash < SCHEME_HASH__MAX; hash++) {
-		size_t n = strlen(names[hash]);
-
-		if (proof->rules->algorithms[hash] && len > n &&
-		    memcmp(p, names[hash], n) == 0)
-			return add_signature(
-			    proof, p + n, len - n, (enum scheme_hash)hash);
-	}
-	return SCHEME_BAD_FORMAT;
-}
-
-/* Cut "Bearer " off the Authorization header (RFC 9110, 11.4). */
-static enum scheme_result
-cut_auth_scheme(const struct scheme_rules *rules, const char **p, size_t *len)
-{
-	const char *word =
-	    rules->kind == SCHEME_KIND_BASIC ? "Basic" : rules->auth_scheme;
-	size_t n = strlen(word);
-
-	if (n == 0)
-		return SCHEME_OK;
-	if (*len <= n || strncasecmp(*p, word, n) != 0 || (*p)[n] != ' ')
-		return SCHEME_BAD_FORMAT;
-	while (n < *len && (*p)[n] == ' ')
-		n++;
-	*p += n;
-	*len -= n;
-	return SCHEME_OK;
-}
-
-/* Take the signatures out of one text. */
-static enum scheme_result
-take_text(struct proof *proof, const struct scheme_place *place,
-    const struct scheme_text *text)
-{
-	const struct scheme_rules *rules = proof->rules;
-	size_t prefix = strlen(rules->prefix);
-	const char *p = text->p;
-	size_t len = text->len;
-
-	proof->verdict->where = place->name;
-	if (place->kind == SCHEME_PLACE_HEADER &&
-	    strcmp(place->name, "authorization") == 0) {
-		enum scheme_result result = cut_auth_scheme(rules, &p, &len);
-
-		if (result != SCHEME_OK)
-			return result;
-	}
-	if (len < prefix || memcmp(p, rules->prefix, prefix) != 0)
-		return SCHEME_BAD_FORMAT;
-	p += prefix;
-	len -= prefix;
-	if (rules->n_signature_keys > 0 || rules->list_separator != '\0')
-		return take_items(proof, p, len);
-	if (rules->has_algorithms)
-		return take_algorithm(proof, p, len);
-	return add_signature(proof, p, len, rules->hash);
-}
-
-/* All values of a repeated header, where each may be the one. */
-static enum scheme_result
-take_header_values(struct proof *proof, const struct scheme_place *place)
-{
-	const struct scheme_request *request = proof->look.request;
-	size_t n = scheme_look_count(request, place->name);
-
-	for (size_t i = 0; i < n; i++) {
-		struct scheme_text text = {0};
-		enum scheme_result result;
-
-		text.p = scheme_look_header(request, place->name, i);
-		text.len = strlen(text.p);
-		result = take_text(proof, place, &text);
-		if (result != SCHEME_OK)
-			return result;
-	}
-	return n > 0 ? SCHEME_OK : SCHEME_HEADER_MISSING;
-}
-
-static enum scheme_result
-take_place(struct proof *proof, const struct scheme_place *place)
-{
-	struct scheme_text *text = &proof->texts[proof->n_texts];
-	enum scheme_result result;
-
-	if (proof->rules->all_candidates && place->kind == SCHEME_PLACE_HEADER)
-		return take_header_values(proof, place);
-	result = scheme_look_at(&proof->look, place, text);
-	proof->n_texts++;
-	return result == SCHEME_OK ? take_text(proof, place, text) : result;
-}
-
-/* Find the signatures: of the first place that has some, or of all. */
-static enum scheme_result
-take_signatures(struct proof *proof)
-{
-	const struct scheme_rules *rules = proof->rules;
-
-	for (size_t i = 0; i < rules->signature.n; i++) {
-		const struct scheme_place *place = &rules->signature.v[i];
-		enum scheme_result result = take_place(proof, place);
-
-		if (result == SCHEME_HEADER_MISSING)
-			continue;
-		if (result != SCHEME_OK) {
-			proof->verdict->where = place->name;
-			return result;
-		}
-		if (!rules->all_candidates)
-			return SCHEME_OK;
-	}
-	if (proof->n_signatures > 0)
-		return SCHEME_OK;
-	proof->verdict->where = rules->signature.v[0].name;
-	return SCHEME_HEADER_MISSING;
-}
 
 /* ---- time ---- */
 
 static enum scheme_result
-find_timestamp(struct proof *proof)
+find_timestamp(struct scheme_proof *proof)
 {
 	const struct scheme_rules *rules = proof->rules;
 	struct scheme_text *text = &proof->look.timestamp;
@@ -340,7 +67,7 @@ read_time(const struct scheme_rules *rules, const struct scheme_text *text,
 }
 
 static enum scheme_result
-check_time(struct proof *proof)
+check_time(struct scheme_proof *proof)
 {
 	const struct scheme_rules *rules = proof->rules;
 	int64_t now_ms = proof->look.request->now_ms;
@@ -442,8 +169,8 @@ scheme_digest(struct scheme_look *look, const struct scheme_key *key,
 
 /* The bytes a signature stands for, of the length they must have. */
 static enum scheme_result
-decode(const struct proof *proof, const struct signature *signature,
-    struct buf *bytes)
+decode(const struct scheme_proof *proof,
+    const struct scheme_signature *signature, struct buf *bytes)
 {
 	size_t wanted = scheme_digest_len(proof->rules, signature->hash);
 
@@ -458,8 +185,8 @@ decode(const struct proof *proof, const struct signature *signature,
 
 /* Make the digest under a key, unless it is the last one made. */
 static enum scheme_result
-make_digest(
-    struct proof *proof, const struct scheme_key *key, enum scheme_hash hash)
+make_digest(struct scheme_proof *proof, const struct scheme_key *key,
+    enum scheme_hash hash)
 {
 	enum scheme_result result;
 
@@ -476,8 +203,8 @@ make_digest(
 }
 
 static enum scheme_result
-check_digest(struct proof *proof, const struct scheme_key *key,
-    const struct signature *signature)
+check_digest(struct scheme_proof *proof, const struct scheme_key *key,
+    const struct scheme_signature *signature)
 {
 	size_t len = scheme_digest_len(proof->rules, signature->hash);
 	struct buf bytes = {0};
@@ -493,7 +220,7 @@ check_digest(struct proof *proof, const struct scheme_key *key,
 }
 
 static enum scheme_result
-make_message(struct proof *proof)
+make_message(struct scheme_proof *proof)
 {
 	enum scheme_result result = SCHEME_OK;
 
@@ -505,8 +232,8 @@ make_message(struct proof *proof)
 }
 
 static enum scheme_result
-check_public(struct proof *proof, const struct scheme_key *key,
-    const struct signature *signature)
+check_public(struct scheme_proof *proof, const struct scheme_key *key,
+    const struct scheme_signature *signature)
 {
 	const EVP_MD *md = proof->rules->kind == SCHEME_KIND_ED25519
 			       ? NULL
@@ -532,8 +259,8 @@ check_public(struct proof *proof, const struct scheme_key *key,
 }
 
 static enum scheme_result
-check_token(const struct proof *proof, const struct scheme_key *key,
-    const struct signature *token)
+check_token(const struct scheme_proof *proof, const struct scheme_key *key,
+    const struct scheme_signature *token)
 {
 	struct buf decoded = {0};
 	const char *p = token->p;
@@ -559,8 +286,8 @@ out:
 }
 
 static enum scheme_result
-check_one(struct proof *proof, const struct scheme_key *key,
-    const struct signature *signature)
+check_one(struct scheme_proof *proof, const struct scheme_key *key,
+    const struct scheme_signature *signature)
 {
 	if (proof->rules->kind == SCHEME_KIND_TOKEN ||
 	    proof->rules->kind == SCHEME_KIND_BASIC)
@@ -573,7 +300,7 @@ check_one(struct proof *proof, const struct scheme_key *key,
 /* Any signature under any key will do.  What was wrong with the first stands
  * for all. */
 static enum scheme_result
-check_signatures(struct proof *proof)
+check_signatures(struct scheme_proof *proof)
 {
 	enum scheme_result first = SCHEME_ERROR;
 	const char *where = proof->verdict->where;
@@ -597,9 +324,9 @@ check_signatures(struct proof *proof)
 }
 
 static enum scheme_result
-check_all(struct proof *proof)
+check_all(struct scheme_proof *proof)
 {
-	enum scheme_result result = take_signatures(proof);
+	enum scheme_result result = scheme_take(proof);
 
 	if (result == SCHEME_OK)
 		result = scheme_look_if(&proof->look, &proof->rules->require,
@@ -615,7 +342,7 @@ enum scheme_result
 scheme_verify(const struct scheme *scheme, const struct scheme_keys *keys,
     const struct scheme_request *request, struct scheme_verdict *verdict)
 {
-	struct proof proof;
+	struct scheme_proof proof;
 
 	*verdict = (struct scheme_verdict){.result = SCHEME_OK, .where = ""};
 	if (scheme->rules->kind == SCHEME_KIND_NONE)
