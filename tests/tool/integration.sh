@@ -9,10 +9,10 @@ chmod 1777 "$work" # the programs under test may run as somebody else
 export ASAN_OPTIONS="log_path=$work/report:exitcode=99"
 export UBSAN_OPTIONS="log_path=$work/report:print_stacktrace=1"
 
-python3 -m pytest -q --junitxml="$work/results.xml" \
+/usr/bin/python3 -m pytest -q --junitxml="$work/results.xml" \
 	"${@:-tests/integration}" </dev/null
 status=$?
-python3 - "$work" "$status" <<'PYTHON'
+/usr/bin/python3 - "$work" "$status" <<'PYTHON'
 import glob, sys
 import xml.etree.ElementTree as xml
 

@@ -9,7 +9,7 @@ import os
 import socket
 
 from . import web
-from .process import Process, own, program
+from .process import Process, program
 from .wait import until
 
 CONF = os.path.join(os.path.dirname(__file__), "../../../conf")
