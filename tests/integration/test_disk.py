@@ -7,12 +7,12 @@ at; a STORE_FULL of a commit is acknowledged; a store that was drained does
 not count its free pages.
 """
 
-import os
+import subprocess
 import time
 
 from kit import ledger, sign
 from kit.ledger import Load
-from kit.process import program
+from kit.process import as_user, program
 from kit.wait import until
 
 MOUNT = 'mount -t tmpfs -o size=6m,mode=0777 tmpfs "$1" && shift && exec "$@"'
@@ -23,9 +23,18 @@ def wrap(site, where="store"):
             site.path(where)]
 
 
-def inside(site, path):
-    """A path as the worker sees it."""
-    return f"/proc/{site.workers['local'].pid}/root{site.path(path)}"
+def take_all(site, name):
+    """Use up what room there is; returns the file, as the worker sees it.
+    Only the user the worker runs as may write there."""
+    path = f"/proc/{site.workers['local'].pid}/root{site.path(name)}"
+    run = subprocess.run(["dd", "if=/dev/zero", "of=" + path, "bs=4k"],
+                         capture_output=True, **as_user())
+    assert b"No space left" in run.stderr, run
+    return path
+
+
+def give_back(path):
+    subprocess.run(["rm", path], check=True, **as_user())
 
 
 def post(site, key, size=100):
@@ -79,17 +88,10 @@ def test_disk_filled_by_somebody_else(site):
     """Room taken from outside, then given back."""
     start(site, "[route keep]\nrun = /bin/true\n")
     assert post(site, "before").status == 200
-    hog = inside(site, "store/hog")
-    with open(hog, "wb") as f:
-        try:
-            while True:
-                f.write(b"x" * 65536)
-                f.flush()
-        except OSError:
-            pass
+    hog = take_all(site, "store/hog")
     until(lambda: post(site, f"full-{time.monotonic()}").status == 503,
           "503 on a full disk", 10, pause=0.1)
-    os.unlink(hog)
+    give_back(hog)
     until(lambda: post(site, f"free-{time.monotonic()}").status == 200,
           "200 once there is room", 15, pause=0.1,
           found=lambda: site.workers["local"].tail(5))
@@ -120,18 +122,11 @@ def test_dead_letters_have_no_room(site, receiver):
                    + f"[route gone]\npost = {receiver.url}\n")
     site.worker(wrap=wrap(site, "dead"))
     site.gateway()
-    hog = inside(site, "dead/hog")
-    with open(hog, "wb") as f:
-        try:
-            while True:
-                f.write(b"x" * 4096)
-                f.flush()
-        except OSError:
-            pass
+    hog = take_all(site, "dead/hog")
     answer = post(site, "letter", 50_000)
     event_id = answer.json()["id"]
     site.wait_state(event_id, "gone", "exhausted")
     until(lambda: "level=error" in site.workers["local"].log(),
           "an error is logged")
-    os.unlink(hog)
+    give_back(hog)
     site.wait_state(event_id, "gone", "dead", timeout=60)

@@ -58,8 +58,8 @@ def test_bad_configuration_changes_nothing(up):
                         "[source three]\nscheme = githab\n")
     for process in (up.gateways[0], up.workers["local"]):
         up.reload(process)
-        assert "gaff.conf:" in process.log(), process.tail()
-        assert "runs" in process.log() and "githab" in process.log()
+        for fault in ("gaff.conf:", "runs", "githab"):
+            process.wait_log(fault)
     assert post(up, "two", "1").status == 404
     event_id = post(up, "one", "2").json()["id"]
     assert up.deliveries(event_id) == {}

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -152,9 +153,11 @@ class Site:
         return fastcgi.post(self.listen, path, headers, body, **more)
 
     def reload(self, process, number=signal.SIGHUP):
-        seen = process.log().count("msg=reload")
+        """Signal it and wait until it says what came of that."""
+        said = re.compile(r'msg="?(reload|configuration refused)')
+        seen = len(said.findall(process.log()))
         process.signal(number)
-        until(lambda: process.log().count("msg=reload") > seen,
+        until(lambda: len(said.findall(process.log())) > seen,
               f"{process.name} reloads", found=lambda: process.tail(5))
 
     # ---- command line ----
