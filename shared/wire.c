@@ -350,6 +350,8 @@ wire_get_event(const void *frame, size_t len, struct wire_target *target,
 
 	*target = (struct wire_target){0};
 	*event = (struct event){0};
+	if (len < HEAD_LEN)
+		return -1;
 	while (next_field(&r, &field)) {
 		/* Twice the same field would have two readings. */
 		if (field.tag < 64 && (seen & UINT64_C(1) << field.tag) != 0)
@@ -374,6 +376,8 @@ wire_get_acks(const void *frame, size_t len, wire_ack_fn *fn, void *arg)
 	bool open = false;
 	int result = 0;
 
+	if (len < HEAD_LEN)
+		return -1;
 	while (result == 0 && next_field(&r, &field)) {
 		if (field.tag == TAG_ACK) {
 			if (open)
@@ -405,9 +409,11 @@ json_t *
 wire_get_json(const void *frame, size_t len)
 {
 	const char *p = (const char *)frame + HEAD_LEN;
-	json_t *json =
-	    json_loadb(p, len - HEAD_LEN, JSON_REJECT_DUPLICATES, NULL);
+	json_t *json;
 
+	if (len < HEAD_LEN)
+		return NULL;
+	json = json_loadb(p, len - HEAD_LEN, JSON_REJECT_DUPLICATES, NULL);
 	if (json_is_object(json))
 		return json;
 	json_decref(json);

@@ -203,9 +203,12 @@ support_unhex(const char *hex, unsigned char *out, size_t size)
 	size_t n = 0;
 	unsigned value = 0;
 
-	for (; *hex != '\0'; hex++) {
-		const char *digit = strchr(digits, *hex);
+	for (; *hex != '\0'; hex += *hex != '\0') {
+		const char *digit;
 
+		if (*hex == '#')
+			hex += strcspn(hex, "\n");
+		digit = *hex != '\0' ? strchr(digits, *hex) : NULL;
 		if (digit == NULL)
 			continue;
 		value = value << 4 | (unsigned)(digit - digits);

@@ -49,8 +49,8 @@ char *support_read(const char *path, size_t *len);
 void support_stderr_begin(void);
 char *support_stderr_end(void);
 
-/* Bytes of a text of hexadecimal digits (blanks and newlines between them are
- * skipped); returns their number. */
+/* Bytes of a text of lower-case hexadecimal digits; what is between them, and
+ * from `#` to the end of a line, is skipped.  Returns their number. */
 size_t support_unhex(const char *hex, unsigned char *out, size_t size);
 
 /* Fails with both texts unless `text` contains `part`. */
