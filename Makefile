@@ -6,7 +6,7 @@ VERSION := 0.1.0
 BUILD_PACKAGES := gcc libc6-dev make pkg-config binutils libfcgi-dev \
 	libzmq3-dev libjansson-dev libssl-dev libsqlite3-dev libjq-dev \
 	libcurl4-openssl-dev
-DEMO_PACKAGES := lighttpd openssl curl
+DEMO_PACKAGES := lighttpd python3
 TEST_PACKAGES := libcmocka-dev python3 python3-pytest lighttpd nginx-light \
 	apache2 libapache2-mod-fcgid spawn-fcgi curl openssl jq clang-format-14 \
 	clang-tidy-14
@@ -48,7 +48,10 @@ WORKER := admin admin_events admin_replay admin_route admin_status \
 	store_memory store_sqlite tasks
 CLI := call cmd_check cmd_dead cmd_events cmd_match cmd_replay cmd_route \
 	cmd_schemes cmd_secret cmd_send cmd_show cmd_sign cmd_status cmd_verify \
-	dead_purge dead_replay events file letters options out pace samples send_make send_run status
+	dead_purge dead_replay events file letters options out pace samples \
+	send_make send_run status
+# parts of the worker that decide without doing
+CLI_WORKER := filter_check filter_jq filter_limits retry route
 
 LIB_OBJS := $(SHARED:%=$O/shared/%.o) $O/schemes_conf.o
 FCGI_OBJS := $(FCGI:%=$O/fcgi/%.o)
@@ -58,7 +61,7 @@ CLI_OBJS := $(CLI:%=$O/cli/%.o)
 LIBS := -lzmq -ljansson -lcrypto
 FCGI_LIBS := -lfcgi $(LIBS)
 WORKER_LIBS := -lsqlite3 -lcurl -ljq $(LIBS)
-CLI_LIBS := -lcurl $(LIBS)
+CLI_LIBS := -lcurl -ljq $(LIBS)
 
 PROGRAMS := $O/gaff.fcgi $O/gaff-worker $O/gaff
 
@@ -68,7 +71,7 @@ $O/gaff.fcgi: $O/fcgi/main.o $(FCGI_OBJS) $O/libgaff.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(FCGI_LIBS)
 $O/gaff-worker: $O/worker/main.o $(WORKER_OBJS) $O/libgaff.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(WORKER_LIBS)
-$O/gaff: $O/cli/main.o $(CLI_OBJS) $O/libgaff.a
+$O/gaff: $O/cli/main.o $(CLI_OBJS) $(CLI_WORKER:%=$O/worker/%.o) $O/libgaff.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(CLI_LIBS)
 $O/libgaff.a: $(LIB_OBJS)
 	rm -f $@
@@ -86,7 +89,8 @@ $O/schemes_conf.o: conf/schemes.conf
 # ---- tests ----
 UNIT := $(patsubst tests/unit/%.c,$O/tests/unit/%,$(wildcard tests/unit/test_*.c))
 TOOLS := $(patsubst tests/tool/%.c,$O/tests/tool/%,$(wildcard tests/tool/*.c))
-UNIT_OBJS := $O/tests/unit/support.o $(FCGI_OBJS) $(WORKER_OBJS) $O/libgaff.a
+UNIT_OBJS := $O/tests/unit/support.o $(FCGI_OBJS) $(WORKER_OBJS) $(CLI_OBJS) \
+	$O/libgaff.a
 WRAP := $(foreach f,malloc calloc realloc reallocarray strdup strndup,\
 	-Wl,--wrap=$f)
 

@@ -91,13 +91,20 @@ set_url(const struct config_source *source, struct made *made)
 {
 	const char *path = source != NULL ? source->path : "/";
 	const char *public_url = source != NULL ? source->public_url : NULL;
+	const char *query;
 
 	if (to == NULL && public_url == NULL)
 		return options_complain(&options,
 		    source != NULL ? "the source has no public_url; needs --to"
 				   : "needs --to");
 	add_url(&made->url, to != NULL ? to : public_url, path);
-	add_url(&made->signed_url, public_url != NULL ? public_url : to, path);
+	/* the gateway takes public_url as it stands, and the query it got */
+	query = to != NULL ? strchr(to, '?') : NULL;
+	if (public_url == NULL)
+		add_url(&made->signed_url, to, path);
+	else
+		buf_printf(&made->signed_url, "%s%s", public_url,
+		    query != NULL ? query : "");
 	plan.url = buf_str(&made->url);
 	plan.signed_url = buf_str(&made->signed_url);
 	if (plan.url == NULL || plan.signed_url == NULL)

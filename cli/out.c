@@ -137,6 +137,17 @@ print_table(const struct out_table *table)
 		print_row(table, table->cells + i, widths);
 }
 
+void
+out_table_free(struct out_table *table)
+{
+	if (table == NULL)
+		return;
+	for (size_t i = 0; i < table->n; i++)
+		free(table->cells[i]);
+	free(table->cells);
+	free(table);
+}
+
 int
 out_table_print(struct out_table *table)
 {
@@ -150,10 +161,7 @@ out_table_print(struct out_table *table)
 		print_table(table);
 		result = 0;
 	}
-	for (size_t i = 0; i < table->n; i++)
-		free(table->cells[i]);
-	free(table->cells);
-	free(table);
+	out_table_free(table);
 	return result;
 }
 

@@ -33,6 +33,8 @@ void out_cellf(struct out_table *table, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 /* Prints and frees it.  0, or -1 when it is not complete. */
 int out_table_print(struct out_table *table);
+/* Frees it unprinted; NULL is fine. */
+void out_table_free(struct out_table *table);
 
 /* Print as JSON with a newline behind it. */
 void out_json(const json_t *value);
