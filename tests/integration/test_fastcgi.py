@@ -144,7 +144,17 @@ def with_params(content):
 NAMES = fastcgi.pairs([("FCGI_MAX_CONNS", ""), ("FCGI_MAX_REQS", ""),
                        ("FCGI_MPXS_CONNS", ""), ("X" * 200, "")] * 20)
 
+# more than the gateway can look at before libfcgi gets a connection
+PLENTY = fastcgi.pairs([(f"HTTP_X_{i}", "v" * 400) for i in range(60)])
+
 HOSTILE = {
+    "long lengths late": fastcgi.begin() + fastcgi.record(
+        PARAMS, PLENTY) + fastcgi.record(PARAMS, long_pair()),
+    "get values late": fastcgi.begin() + fastcgi.record(
+        PARAMS, PLENTY) + fastcgi.record(fastcgi.GET_VALUES, NAMES, 0),
+    "get values in the body": fastcgi.request(
+        "/hooks/hub", [sign.JSON], b"x" * 20000)[:-8] + fastcgi.record(
+        fastcgi.GET_VALUES, NAMES, 0),
     "get values": fastcgi.record(fastcgi.GET_VALUES, NAMES, 0),
     "get values, then a request": fastcgi.record(
         fastcgi.GET_VALUES, NAMES, 0) + fastcgi.begin(),

@@ -32,16 +32,17 @@ scheme = standard-webhooks
 secret = {standard}
 [scheme acme]
 kind = hmac
-algorithm = sha256
+hash = sha256
 encoding = hex
 signature = header:x-acme-signature
+template = {{body}}
 id = json:/id
 type = json:/type
 [source acme]
 scheme = acme
 secret = {acme}
 [source bearer]
-scheme = bearer
+scheme = token
 secret = {token}
 id = json:/id
 type = json:/type

@@ -18,9 +18,10 @@ scheme = acme
 secret = {secret}
 [scheme acme]
 kind = hmac
-algorithm = sha256
+hash = sha256
 encoding = hex
 signature = header:x-acme-signature
+template = {{body}}
 id = json:/id
 type = json:/type
 """

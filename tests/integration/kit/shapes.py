@@ -15,7 +15,7 @@ scheme = github
 secret = {github}
 max_body = 1M
 [source tok]
-scheme = bearer
+scheme = token
 secret = {token}
 [source far]
 scheme = none
