@@ -128,8 +128,8 @@ finish_argv(struct config_loader *l, struct config_route *route)
 
 	if (route->argc == 0)
 		return;
-	argv = realloc(route->argv, (route->argc + 1) * sizeof(*argv));
 	program = config_absolute(l, route->argv[0]);
+	argv = realloc(route->argv, (route->argc + 1) * sizeof(*argv));
 	if (argv != NULL)
 		route->argv = argv;
 	if (argv == NULL || program == NULL) {
