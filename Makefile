@@ -41,7 +41,9 @@ SHARED := buf clock codec config config_file config_keys config_route \
 	deadletter event form jsonpick log net pattern scheme scheme_builtin \
 	scheme_check scheme_compile scheme_find scheme_keys scheme_look \
 	scheme_parse scheme_sign scheme_take scheme_verify secret units wire zsock
-FCGI := ingest link listen rank reply request request_cgi
+FCGI := front_cgi front_fcgi gate headers ingest link link_doctor link_peer \
+	link_sends link_waiters listen params pool rank records refusal reply \
+	snapshot tally target watch
 WORKER := admin admin_events admin_replay admin_route admin_status \
 	apply control deadletters dest dest_post dest_run dispatch feed filter \
 	filter_helper intake links retry server server_reload route spawn spawner store \

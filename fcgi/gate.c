@@ -1,0 +1,449 @@
+#include "gate.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../shared/clock.h"
+#include "../shared/log.h"
+#include "ingest.h"
+#include "link.h"
+#include "params.h"
+#include "reply.h"
+#include "snapshot.h"
+
+enum {
+	DRAIN_MS = 1000, /* for a body that nobody will look at */
+	DRAIN_BYTES = 8 << 20,
+};
+
+struct gate {
+	pthread_mutex_t mutex; /* of `snapshot` */
+	struct snapshot *snapshot;
+	struct tallies *tallies;
+	struct link *link;
+	atomic_bool draining;
+};
+
+/* One request, from its head to its answer. */
+struct request {
+	struct gate *gate;
+	struct front *front;
+	struct snapshot *snapshot;
+	struct params params;
+	struct ingest ingest;
+	int64_t begun_us;
+	size_t bytes; /* of the body */
+};
+
+/* ---- the log ---- */
+
+static struct tally *
+tally_of(const struct request *request)
+{
+	return snapshot_tally(request->snapshot, request->ingest.source);
+}
+
+static const char *
+source_name(const struct request *request)
+{
+	const struct config_source *source = request->ingest.source;
+
+	return source != NULL ? source->name : "";
+}
+
+/* Milliseconds since the request began, as 3.1. */
+static const char *
+elapsed(const struct request *request, char out[24])
+{
+	int64_t us = clock_boot_us() - request->begun_us;
+
+	(void)snprintf(
+	    out, 24, "%" PRId64 ".%" PRId64, us / 1000, us / 100 % 10);
+	return out;
+}
+
+/* A field that is left out where there is nothing to say. */
+static struct log_field
+count_field(const char *name, int64_t n)
+{
+	return n != 0 ? log_int(name, n) : log_str(name, "");
+}
+
+static void
+log_refused(const struct request *request, const char *id, unsigned suppressed)
+{
+	const struct ingest *ingest = &request->ingest;
+	const struct refusal_row *row = refusal_row(ingest->refusal);
+	const struct scheme_verdict *verdict = &ingest->verdict;
+	char skew[32] = "";
+
+	if (verdict->has_skew)
+		(void)snprintf(skew, sizeof skew, "%+" PRId64 "s",
+		    verdict->skew_ms / 1000);
+	log_warn("refused", log_str("id", id),
+	    log_str("source", source_name(request)),
+	    log_int("status", row->status), log_str("reason", row->reason),
+	    log_str("where", verdict->where), log_str("skew", skew),
+	    count_field("secrets_tried", verdict->secrets_tried),
+	    log_str("remote", ingest->remote), log_int("bytes", request->bytes),
+	    count_field("suppressed", suppressed));
+}
+
+static void
+log_unavailable(
+    const struct request *request, const char *id, unsigned suppressed)
+{
+	char waited[24];
+
+	log_error("unavailable", log_str("id", id),
+	    log_str("source", source_name(request)), log_int("status", 503),
+	    log_str("reason", refusal_row(request->ingest.refusal)->reason),
+	    log_str("waited_ms", elapsed(request, waited)),
+	    log_int("parked", link_parked(request->gate->link)),
+	    count_field("suppressed", suppressed));
+}
+
+static void
+log_stored(const struct request *request, const struct link_answer *answer,
+    const char *id)
+{
+	const struct event *event = &request->ingest.event;
+	char ms[24];
+
+	log_info(answer->result == LINK_STORED ? "accepted" : "duplicate",
+	    log_str("id", id), log_str("source", event->source),
+	    log_str("type", event->type), log_str("key", event->key),
+	    log_int("bytes", request->bytes), log_str("remote", event->remote),
+	    log_str("worker", answer->worker),
+	    log_str("revived", answer->revived),
+	    log_str("ms", elapsed(request, ms)));
+}
+
+static void
+log_plain(const struct request *request)
+{
+	unsigned suppressed;
+
+	if (request->ingest.plain &&
+	    tally_plain(tally_of(request), &suppressed))
+		log_warn("plain http", log_str("source", source_name(request)),
+		    log_str("remote", request->ingest.remote),
+		    count_field("suppressed", suppressed));
+}
+
+/* ---- ending a request ---- */
+
+static void
+request_free(struct request *request)
+{
+	request->front->ops->close(request->front);
+	ingest_clear(&request->ingest);
+	params_clear(&request->params);
+	snapshot_unref(request->snapshot);
+	free(request);
+}
+
+/* Write an answer and end the request; without memory it is closed without
+ * one, which no web server takes for a 2xx. */
+static void
+request_end(struct request *request, struct buf *answer)
+{
+	if (answer->failed)
+		log_error("no memory for an answer", LOG_NONE);
+	else
+		request->front->ops->answer(
+		    request->front, answer->p, answer->len);
+	buf_clear(answer);
+	request_free(request);
+}
+
+static void
+refuse(struct request *request)
+{
+	const struct ingest *ingest = &request->ingest;
+	struct reply_refused refused = {.refusal = ingest->refusal,
+	    .source = ingest->source,
+	    .allow = ingest->allow};
+	uint8_t id[EVENT_ID_LEN] = {0};
+	char text[EVENT_ID_TEXT_SIZE];
+	struct buf answer = {0};
+	unsigned suppressed;
+
+	(void)event_id_new(clock_wall_ms(), id);
+	event_id_format(id, text);
+	refused.id = text;
+	if (tally_refused(tally_of(request), ingest->refusal, &suppressed)) {
+		if (refusal_row(ingest->refusal)->status == 503)
+			log_unavailable(request, text, suppressed);
+		else
+			log_refused(request, text, suppressed);
+	}
+	(void)reply_refused(&answer, &refused);
+	request_end(request, &answer);
+}
+
+/* Called on the link's thread. */
+static void
+answered(void *waiter, const struct link_answer *answer)
+{
+	struct request *request = waiter;
+	struct reply_accepted accepted = {.source = request->ingest.source,
+	    .duplicate = answer->result == LINK_DUPLICATE,
+	    .revived = answer->revived};
+	char id[EVENT_ID_TEXT_SIZE];
+	struct buf out = {0};
+
+	if (answer->result == LINK_UNAVAILABLE) {
+		request->ingest.refusal =
+		    answer->no_worker ? REFUSAL_NO_WORKER : REFUSAL_NO_ANSWER;
+		refuse(request);
+		return;
+	}
+	event_id_format(answer->id, id);
+	accepted.id = id;
+	tally_accepted(tally_of(request), accepted.duplicate, clock_wall_ms());
+	(void)reply_accepted(&out, &accepted);
+	log_stored(request, answer, id);
+	request_end(request, &out);
+}
+
+/* ---- serving ---- */
+
+/* Take what the web server still sends, so that closing does not cut off the
+ * answer. */
+static void
+drain(struct front *front)
+{
+	int64_t until = clock_boot_ms() + DRAIN_MS;
+	enum front_read read = FRONT_PART;
+	char bytes[8192];
+	size_t taken = 0;
+	size_t got;
+
+	front->ops->patience(front, DRAIN_MS);
+	while (read == FRONT_PART && taken < DRAIN_BYTES &&
+	       clock_boot_ms() < until) {
+		read = front->ops->read(front, bytes, sizeof bytes, &got);
+		taken += got;
+	}
+}
+
+/* Read the whole body, which must end where the head says. */
+static void *
+read_body(struct request *request)
+{
+	struct ingest *ingest = &request->ingest;
+	size_t length = (size_t)ingest->length;
+	void *body = malloc(length + 1);
+	enum front_read read;
+
+	if (body == NULL) {
+		(void)ingest_refuse(ingest, REFUSAL_NO_MEMORY);
+		drain(request->front);
+		return NULL;
+	}
+	read = request->front->ops->read(
+	    request->front, body, length + 1, &request->bytes);
+	if (read == FRONT_END && request->bytes == length)
+		return body;
+	(void)ingest_refuse(ingest, REFUSAL_LENGTH);
+	if (read == FRONT_PART)
+		drain(request->front);
+	free(body);
+	return NULL;
+}
+
+/* Give the event to the link, which then owns the request. */
+static void
+store(struct request *request)
+{
+	static const enum refusal refusals[] = {
+	    [LINK_BUSY] = REFUSAL_PARKED,
+	    [LINK_NO_WORKER] = REFUSAL_NO_WORKER,
+	    [LINK_NO_MEMORY] = REFUSAL_NO_MEMORY,
+	};
+	const struct config *config = snapshot_config(request->snapshot);
+	enum link_push pushed =
+	    link_push(request->gate->link, &request->ingest.event, request,
+		clock_boot_ms() + config->gateway.answer_within_ms);
+
+	if (pushed == LINK_PUSHED)
+		return;
+	(void)ingest_refuse(&request->ingest, refusals[pushed]);
+	refuse(request);
+}
+
+static void
+answer_health(struct request *request, enum ingest_step step)
+{
+	struct gate *gate = request->gate;
+	struct buf answer = {0};
+	bool good = step == INGEST_HEALTH ||
+		    (!atomic_load(&gate->draining) && link_ready(gate->link));
+
+	drain(request->front);
+	(void)reply_health(&answer, good);
+	request_end(request, &answer);
+}
+
+static void
+answer_handshake(struct request *request)
+{
+	struct buf answer = {0};
+
+	log_info("handshake", log_str("source", source_name(request)),
+	    log_str("remote", request->ingest.remote));
+	(void)reply_handshake(&answer, &request->ingest.answer);
+	request_end(request, &answer);
+}
+
+static void
+serve_body(struct request *request)
+{
+	enum ingest_step step = INGEST_REFUSE;
+	void *body = read_body(request);
+
+	if (body != NULL)
+		step = ingest_body(
+		    &request->ingest, body, request->bytes, clock_wall_ms());
+	if (step == INGEST_STORE) {
+		log_plain(request);
+		store(request);
+	} else if (step == INGEST_HANDSHAKE) {
+		answer_handshake(request);
+	} else {
+		refuse(request);
+	}
+	free(body);
+}
+
+static enum ingest_step
+read_head(struct request *request)
+{
+	static const enum refusal refusals[PARAMS__MAX] = {
+	    [PARAMS_TOO_MANY] = REFUSAL_MALFORMED,
+	    [PARAMS_TWICE] = REFUSAL_MALFORMED,
+	    [PARAMS_NO_MEMORY] = REFUSAL_NO_MEMORY,
+	};
+	enum params_result result =
+	    params_read(&request->params, request->front->envp);
+
+	if (result != PARAMS_OK)
+		return ingest_refuse(&request->ingest, refusals[result]);
+	return ingest_head(
+	    &request->ingest, request->snapshot, &request->params);
+}
+
+static struct snapshot *
+current(struct gate *gate)
+{
+	struct snapshot *snapshot;
+
+	(void)pthread_mutex_lock(&gate->mutex);
+	snapshot = snapshot_ref(gate->snapshot);
+	(void)pthread_mutex_unlock(&gate->mutex);
+	return snapshot;
+}
+
+void
+gate_serve(struct gate *gate, struct front *front)
+{
+	struct request *request = malloc(sizeof *request);
+	enum ingest_step step;
+
+	if (request == NULL) {
+		log_error("no memory for a request", LOG_NONE);
+		front->ops->close(front);
+		return;
+	}
+	request->gate = gate;
+	request->front = front;
+	request->snapshot = current(gate);
+	request->ingest = (struct ingest){0};
+	request->begun_us = clock_boot_us();
+	request->bytes = 0;
+	step = read_head(request);
+	if (step == INGEST_READ) {
+		serve_body(request);
+	} else if (step == INGEST_REFUSE) {
+		drain(front);
+		refuse(request);
+	} else {
+		answer_health(request, step);
+	}
+}
+
+/* ---- the gate itself ---- */
+
+static json_t *
+counters(void *arg)
+{
+	return tallies_json(arg);
+}
+
+struct gate *
+gate_new(struct config *config)
+{
+	struct gate *gate = calloc(1, sizeof *gate);
+	struct link_options options = {
+	    .config = config, .answer = answered, .counters = counters};
+
+	if (gate == NULL)
+		return NULL;
+	(void)pthread_mutex_init(&gate->mutex, NULL);
+	atomic_init(&gate->draining, false);
+	gate->tallies = tallies_new();
+	if (gate->tallies != NULL)
+		gate->snapshot = snapshot_new(config, gate->tallies);
+	options.counters_arg = gate->tallies;
+	if (gate->snapshot != NULL)
+		gate->link = link_start(&options);
+	else
+		log_error("no memory to start", LOG_NONE);
+	if (gate->link == NULL) {
+		gate_free(gate);
+		return NULL;
+	}
+	return gate;
+}
+
+int
+gate_reload(struct gate *gate, struct config *config)
+{
+	struct snapshot *new = snapshot_new(config, gate->tallies);
+	struct snapshot *old;
+
+	if (new == NULL) {
+		log_error("no memory to reload", LOG_NONE);
+		return -1;
+	}
+	(void)pthread_mutex_lock(&gate->mutex);
+	old = gate->snapshot;
+	gate->snapshot = new;
+	(void)pthread_mutex_unlock(&gate->mutex);
+	snapshot_unref(old);
+	link_reload(gate->link, config);
+	return 0;
+}
+
+void
+gate_drain(struct gate *gate)
+{
+	atomic_store(&gate->draining, true);
+}
+
+void
+gate_free(struct gate *gate)
+{
+	if (gate == NULL)
+		return;
+	link_stop(gate->link);
+	snapshot_unref(gate->snapshot);
+	tallies_free(gate->tallies);
+	(void)pthread_mutex_destroy(&gate->mutex);
+	free(gate);
+}

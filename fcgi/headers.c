@@ -1,0 +1,86 @@
+#include "headers.h"
+
+#include <string.h>
+
+/* RFC 9110 7.6.1, credentials, and HTTP_PROXY, which programs mistake for
+ * their own setting. */
+static const char *const never[] = {
+    "authorization",
+    "connection",
+    "cookie",
+    "cookie2",
+    "keep-alive",
+    "proxy",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "set-cookie",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+};
+
+static bool
+is_stored(const struct scheme *scheme, const char *name)
+{
+	for (size_t i = 0; i < sizeof never / sizeof *never; i++) {
+		if (strcmp(never[i], name) == 0)
+			return false;
+	}
+	return *name != '\0' && !scheme_hides_header(scheme, name);
+}
+
+/* Whether an earlier header has this name and holds this one's value too. */
+static bool
+is_repeated(const struct params *params, size_t at)
+{
+	for (size_t i = 0; i < at; i++) {
+		if (strcmp(params->headers[i].name, params->headers[at].name) ==
+		    0)
+			return true;
+	}
+	return false;
+}
+
+static void
+add_header(const struct params *params, size_t at, struct buf *out)
+{
+	const char *name = params->headers[at].name;
+
+	(void)buf_add_str(out, out->len > 1 ? ",\"" : "\"");
+	(void)buf_add_json(out, name, strlen(name));
+	(void)buf_add_str(out, "\":\"");
+	for (size_t i = at; i < params->n_headers; i++) {
+		const char *value = params->headers[i].value;
+
+		if (strcmp(params->headers[i].name, name) != 0)
+			continue;
+		if (i != at)
+			(void)buf_add_str(out, ", ");
+		(void)buf_add_json(out, value, strlen(value));
+	}
+	(void)buf_add_char(out, '"');
+}
+
+int
+headers_write(
+    const struct scheme *scheme, const struct params *params, struct buf *out)
+{
+	size_t n = 0;
+
+	(void)buf_add_char(out, '{');
+	for (size_t i = 0; i < params->n_headers && n < HEADERS_MAX; i++) {
+		size_t before = out->len;
+
+		if (!is_stored(scheme, params->headers[i].name) ||
+		    is_repeated(params, i))
+			continue;
+		add_header(params, i, out);
+		if (out->len + 1 > HEADERS_BYTES_MAX)
+			out->len = before;
+		else
+			n++;
+	}
+	return buf_add_char(out, '}');
+}

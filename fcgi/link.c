@@ -1,0 +1,476 @@
+#include "link.h"
+
+#include <sys/eventfd.h>
+#include <sys/random.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <zmq.h>
+
+#include "../shared/clock.h"
+#include "../shared/codec.h"
+#include "../shared/log.h"
+#include "../shared/wire.h"
+#include "../shared/zsock.h"
+#include "link_impl.h"
+#include "rank.h"
+
+enum {
+	TICK_MS = 50,
+	IDLE_MS = 250, /* between ticks while nothing waits and all is up */
+	EXPIRE_MS = 1000,
+	INSTANCE_LEN = 16,
+	FRAME_SPARE = 256, /* heads of an EVENT's fields */
+};
+
+struct link {
+	pthread_t thread;
+	pthread_mutex_t mutex; /* of the three below */
+	struct waiter *pushed; /* newest first */
+	struct config *config;
+	bool stopping;
+
+	int wake_fd;
+	atomic_size_t parked;
+	atomic_size_t parked_bytes;
+	atomic_bool ready;
+	_Atomic int64_t seen_ms; /* a worker's last word */
+
+	/* the thread's own */
+	void *context;
+	struct waiters waiters;
+	struct config *in_use; /* whose workers the peers are */
+	struct buf instance;   /* hexadecimal */
+	char host[65];
+	link_counters_fn *counters;
+	void *counters_arg;
+	zmq_pollitem_t *items;
+	int64_t now_ms;
+	int64_t ticked_ms;
+	int64_t expired_ms;
+};
+
+/* ---- what peers call ---- */
+
+static void
+on_acked(
+    void *arg, struct peer *peer, uint64_t boot, const struct wire_ack *ack)
+{
+	struct link *link = arg;
+
+	waiters_acked(&link->waiters, peer, boot, ack, link->now_ms);
+}
+
+static void
+on_lost(void *arg, struct peer *peer, bool closed)
+{
+	struct link *link = arg;
+
+	waiters_lost(&link->waiters, peer, closed, link->now_ms);
+}
+
+static void
+on_heard(void *arg, struct peer *peer)
+{
+	struct link *link = arg;
+
+	(void)peer;
+	link->waiters.kicked = true;
+	atomic_store(&link->seen_ms, link->now_ms);
+}
+
+static json_t *
+describe(void *arg, bool beat)
+{
+	struct link *link = arg;
+	json_t *object = json_pack("{s:s, s:i, s:s, s:s, s:i, s:s}", "instance",
+	    buf_str(&link->instance), "protocol", WIRE_PROTOCOL, "version",
+	    GAFF_VERSION, "host", link->host, "pid", (int)getpid(), "config",
+	    link->in_use->hash);
+	json_t *counters = NULL;
+
+	if (beat && object != NULL)
+		counters = link->counters(link->counters_arg);
+	if (counters != NULL)
+		(void)json_object_set_new(object, "counters", counters);
+	return object;
+}
+
+/* ---- workers come and go ---- */
+
+/* Take the peer of this worker out of the present ones, or make one. */
+static struct peer *
+take_peer(struct link *link, const struct config_worker *worker)
+{
+	struct waiters *waiters = &link->waiters;
+	const struct peer_handler handler = {.arg = link,
+	    .acked = on_acked,
+	    .lost = on_lost,
+	    .heard = on_heard,
+	    .describe = describe};
+
+	for (size_t i = 0; i < waiters->n_peers; i++) {
+		struct peer *peer = waiters->peers[i];
+
+		if (peer != NULL && peer_is(peer, worker)) {
+			waiters->peers[i] = NULL;
+			return peer;
+		}
+	}
+	return peer_new(link->context, worker, &handler, link->now_ms);
+}
+
+/* Part with these; what they have not acknowledged goes to the others. */
+static void
+drop_peers(struct link *link, struct peer **peers, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (peers[i] != NULL)
+			waiters_lost(
+			    &link->waiters, peers[i], false, link->now_ms);
+		peer_free(peers[i]);
+	}
+	free(peers);
+}
+
+static void
+swap_peers(struct link *link, struct peer **peers, uint64_t *ranks, size_t n)
+{
+	struct waiters *waiters = &link->waiters;
+	struct peer **old = waiters->peers;
+	size_t n_old = waiters->n_peers;
+
+	free(waiters->ranks);
+	waiters->peers = peers;
+	waiters->ranks = ranks;
+	waiters->n_peers = n;
+	waiters->kicked = true;
+	drop_peers(link, old, n_old);
+}
+
+/* Make the peers those of `config`.  -1, logged, and the present ones stay. */
+static int
+use_config(struct link *link, struct config *config)
+{
+	size_t n = config->n_workers;
+	struct peer **peers = calloc(n + 1, sizeof *peers);
+	uint64_t *ranks = calloc(n + 1, sizeof *ranks);
+	zmq_pollitem_t *items = calloc(1 + n * PEER_POLL, sizeof *items);
+	size_t made = 0;
+
+	if (peers == NULL || ranks == NULL || items == NULL) {
+		log_error("no memory for links", LOG_NONE);
+		free(peers);
+		free(ranks);
+		free(items);
+		return -1;
+	}
+	config_unref(link->in_use);
+	link->in_use = config_ref(config);
+	for (size_t i = 0; i < n; i++) {
+		peers[made] = take_peer(link, &config->workers[i]);
+		if (peers[made] == NULL) {
+			log_error("no memory for a link",
+			    log_str("worker", config->workers[i].name));
+			continue;
+		}
+		ranks[made++] = rank_worker(config->workers[i].name);
+	}
+	swap_peers(link, peers, ranks, made);
+	free(link->items);
+	link->items = items;
+	return 0;
+}
+
+/* ---- the thread ---- */
+
+/* Wait for messages, events handed over, or the next tick. */
+static void
+wait_for_work(struct link *link)
+{
+	struct waiters *waiters = &link->waiters;
+	bool busy = waiters->n > 0 || !atomic_load(&link->ready);
+	size_t n = 1;
+	uint64_t count;
+
+	link->items[0] =
+	    (zmq_pollitem_t){.fd = link->wake_fd, .events = ZMQ_POLLIN};
+	for (size_t i = 0; i < waiters->n_peers; i++)
+		n += peer_poll(waiters->peers[i], &link->items[n]);
+	(void)zmq_poll(link->items, (int)n, busy ? TICK_MS : IDLE_MS);
+	if ((link->items[0].revents & ZMQ_POLLIN) != 0)
+		(void)!read(link->wake_fd, &count, sizeof count);
+	link->now_ms = clock_boot_ms();
+}
+
+/* Take what was handed over, oldest first. */
+static void
+take_pushed(struct link *link)
+{
+	struct config *config = NULL;
+	struct waiter *pushed;
+	struct waiter *ordered = NULL;
+
+	(void)pthread_mutex_lock(&link->mutex);
+	pushed = link->pushed;
+	link->pushed = NULL;
+	if (link->config != link->in_use)
+		config = config_ref(link->config);
+	(void)pthread_mutex_unlock(&link->mutex);
+	if (config != NULL)
+		(void)use_config(link, config);
+	config_unref(config);
+	while (pushed != NULL) {
+		struct waiter *next = pushed->next;
+
+		pushed->next = ordered;
+		ordered = pushed;
+		pushed = next;
+	}
+	while (ordered != NULL) {
+		struct waiter *next = ordered->next;
+
+		waiters_add(&link->waiters, ordered, link->now_ms);
+		ordered = next;
+	}
+}
+
+static void
+tick(struct link *link)
+{
+	struct waiters *waiters = &link->waiters;
+	bool due = link->now_ms - link->ticked_ms >= TICK_MS;
+
+	if (due) {
+		link->ticked_ms = link->now_ms;
+		for (size_t i = 0; i < waiters->n_peers; i++)
+			peer_tick(waiters->peers[i], link->now_ms);
+	}
+	atomic_store(&link->ready, waiters_ready(waiters));
+	if (due || (waiters->kicked && waiters->n_unsent > 0))
+		waiters_scan(waiters, link->now_ms);
+	if (link->now_ms - link->expired_ms >= EXPIRE_MS) {
+		link->expired_ms = link->now_ms;
+		waiters_expire(waiters, link->now_ms);
+	}
+}
+
+static bool
+is_over(struct link *link)
+{
+	bool over;
+
+	(void)pthread_mutex_lock(&link->mutex);
+	over = link->stopping && link->pushed == NULL && link->waiters.n == 0;
+	(void)pthread_mutex_unlock(&link->mutex);
+	return over;
+}
+
+static void *
+run(void *arg)
+{
+	struct link *link = arg;
+	struct waiters *waiters = &link->waiters;
+
+	while (!is_over(link)) {
+		wait_for_work(link);
+		take_pushed(link);
+		for (size_t i = 0; i < waiters->n_peers; i++)
+			peer_read(waiters->peers[i], link->now_ms);
+		tick(link);
+	}
+	swap_peers(link, NULL, NULL, 0);
+	return NULL;
+}
+
+/* ---- what other threads call ---- */
+
+static void
+wake(struct link *link)
+{
+	const uint64_t one = 1;
+
+	(void)!write(link->wake_fd, &one, sizeof one);
+}
+
+/* Room for one more, and a worker that may come: then it is parked. */
+static enum link_push
+park(struct link *link, struct waiter *waiter, int64_t now_ms)
+{
+	const struct config_gateway *gateway = &link->config->gateway;
+	size_t bytes = waiter->frame.len + LINK_OVERHEAD;
+	size_t parked = atomic_load(&link->parked);
+
+	if (now_ms - atomic_load(&link->seen_ms) > LINK_LOST_MS)
+		return LINK_NO_WORKER;
+	if (parked >= (size_t)gateway->parked ||
+	    (parked > 0 && atomic_load(&link->parked_bytes) + bytes >
+			       (size_t)gateway->parked_bytes))
+		return LINK_BUSY;
+	(void)atomic_fetch_add(&link->parked, 1);
+	(void)atomic_fetch_add(&link->parked_bytes, bytes);
+	waiter->next = link->pushed;
+	link->pushed = waiter;
+	return LINK_PUSHED;
+}
+
+static struct waiter *
+waiter_new(const struct event *event, void *owner)
+{
+	static const struct wire_target nobody;
+	struct waiter *waiter = calloc(1, sizeof *waiter);
+
+	if (waiter == NULL)
+		return NULL;
+	if (buf_reserve(&waiter->frame, event_size(event) + FRAME_SPARE) != 0 ||
+	    wire_put_event(&waiter->frame, &nobody, event) != 0) {
+		buf_clear(&waiter->frame);
+		free(waiter);
+		return NULL;
+	}
+	waiter->owner = owner;
+	waiter->rank = rank_event(event);
+	memcpy(waiter->id, event->id, EVENT_ID_LEN);
+	return waiter;
+}
+
+enum link_push
+link_push(struct link *link, const struct event *event, void *owner,
+    int64_t deadline_boot_ms)
+{
+	struct waiter *waiter = waiter_new(event, owner);
+	int64_t now_ms = clock_boot_ms();
+	enum link_push result;
+	bool first;
+
+	if (waiter == NULL)
+		return LINK_NO_MEMORY;
+	waiter->deadline_ms = deadline_boot_ms;
+	waiter->third_ms = (deadline_boot_ms - now_ms) / 3;
+	(void)pthread_mutex_lock(&link->mutex);
+	first = link->pushed == NULL;
+	result = park(link, waiter, now_ms);
+	(void)pthread_mutex_unlock(&link->mutex);
+	if (result != LINK_PUSHED) {
+		buf_clear(&waiter->frame);
+		free(waiter);
+	} else if (first) {
+		wake(link);
+	}
+	return result;
+}
+
+void
+link_reload(struct link *link, struct config *config)
+{
+	struct config *old;
+
+	(void)pthread_mutex_lock(&link->mutex);
+	old = link->config;
+	link->config = config_ref(config);
+	(void)pthread_mutex_unlock(&link->mutex);
+	config_unref(old);
+	wake(link);
+}
+
+bool
+link_ready(const struct link *link)
+{
+	return atomic_load(&link->ready);
+}
+
+size_t
+link_parked(const struct link *link)
+{
+	return atomic_load(&link->parked);
+}
+
+/* ---- start and stop ---- */
+
+static void
+link_free(struct link *link)
+{
+	swap_peers(link, NULL, NULL, 0);
+	sends_free(link->waiters.sends);
+	zsock_context_end(link->context);
+	config_unref(link->config);
+	config_unref(link->in_use);
+	buf_clear(&link->instance);
+	free(link->items);
+	if (link->wake_fd != -1)
+		(void)close(link->wake_fd);
+	(void)pthread_mutex_destroy(&link->mutex);
+	free(link);
+}
+
+static int
+make_instance(struct link *link)
+{
+	uint8_t bytes[INSTANCE_LEN];
+
+	if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes)
+		return -1;
+	if (gethostname(link->host, sizeof link->host - 1) != 0)
+		return -1;
+	return codec_encode(CODEC_HEX, bytes, sizeof bytes, &link->instance);
+}
+
+static int
+prepare(struct link *link, const struct link_options *options)
+{
+	struct waiters *waiters = &link->waiters;
+
+	link->now_ms = clock_boot_ms();
+	link->config = config_ref(options->config);
+	link->counters = options->counters;
+	link->counters_arg = options->counters_arg;
+	atomic_init(&link->parked, 0);
+	atomic_init(&link->parked_bytes, 0);
+	atomic_init(&link->ready, false);
+	atomic_init(&link->seen_ms, link->now_ms);
+	waiters->answer = options->answer;
+	waiters->parked = &link->parked;
+	waiters->parked_bytes = &link->parked_bytes;
+	waiters->sends = sends_new();
+	link->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	link->context = zmq_ctx_new();
+	if (waiters->sends == NULL || link->wake_fd == -1 ||
+	    link->context == NULL || make_instance(link) != 0)
+		return -1;
+	return use_config(link, options->config);
+}
+
+struct link *
+link_start(const struct link_options *options)
+{
+	struct link *link = calloc(1, sizeof *link);
+
+	if (link == NULL)
+		return NULL;
+	(void)pthread_mutex_init(&link->mutex, NULL);
+	link->wake_fd = -1;
+	if (prepare(link, options) != 0 ||
+	    pthread_create(&link->thread, NULL, run, link) != 0) {
+		log_error("link failed to start", LOG_NONE);
+		link_free(link);
+		return NULL;
+	}
+	return link;
+}
+
+void
+link_stop(struct link *link)
+{
+	if (link == NULL)
+		return;
+	(void)pthread_mutex_lock(&link->mutex);
+	link->stopping = true;
+	(void)pthread_mutex_unlock(&link->mutex);
+	wake(link);
+	(void)pthread_join(link->thread, NULL);
+	link_free(link);
+}

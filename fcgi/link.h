@@ -1,0 +1,86 @@
+/*
+ * link - the gateway's side of the wire: one thread that owns all sockets
+ *
+ * Events are handed over parked; the thread sends each to a worker, to the
+ * next one when that fails or is slow, and calls `answer` once for each.  Only
+ * a `stored` or `duplicate` of a worker gives LINK_STORED or LINK_DUPLICATE.
+ */
+
+#ifndef FCGI_LINK_H
+#define FCGI_LINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "../shared/config.h"
+#include "../shared/event.h"
+
+struct link;
+
+enum link_result {
+	LINK_STORED,
+	LINK_DUPLICATE,
+	LINK_UNAVAILABLE, /* nobody took it in time: 503 */
+};
+
+/* What became of an event.  All of it lives for the call. */
+struct link_answer {
+	enum link_result result;
+	uint8_t id[EVENT_ID_LEN]; /* of the stored event */
+	const char *revived;      /* route names joined by ",", or "" */
+	const char *worker;       /* who answered, or "" */
+	size_t parked;            /* how many still wait */
+	bool no_worker;           /* UNAVAILABLE: no link is up */
+};
+
+/* Called on the link thread, once for each event handed over. */
+typedef void link_answer_fn(void *waiter, const struct link_answer *answer);
+
+/* The gateway's counters so far, for BEAT: a new reference or NULL. */
+typedef json_t *link_counters_fn(void *arg);
+
+struct link_options {
+	struct config *config; /* a reference is taken */
+	link_answer_fn *answer;
+	link_counters_fn *counters;
+	void *counters_arg;
+};
+
+/* Start the thread.  NULL, logged. */
+struct link *link_start(const struct link_options *options);
+
+enum link_push {
+	LINK_PUSHED,
+	LINK_BUSY,      /* parked or parked_bytes is reached: 503 at once */
+	LINK_NO_WORKER, /* none was seen for LINK_LOST_MS: 503 at once */
+	LINK_NO_MEMORY,
+};
+
+enum { LINK_LOST_MS = 30000 };
+
+/*
+ * Hand over an event with its waiter, from any thread.  `event` is encoded at
+ * once and not kept.  `deadline_boot_ms` is when an answer must have been
+ * given.  Anything but LINK_PUSHED: nothing was taken, `answer` will not be
+ * called.
+ */
+enum link_push link_push(struct link *link, const struct event *event,
+    void *waiter, int64_t deadline_boot_ms);
+
+/* Use another configuration (workers may come and go). */
+void link_reload(struct link *link, struct config *config);
+
+/* Whether a worker is accepting: /-/ready.  From any thread. */
+bool link_ready(const struct link *link);
+
+/* How many wait for an answer.  From any thread. */
+size_t link_parked(const struct link *link);
+
+/* Wait until nothing is parked (each waiter has its deadline), then stop the
+ * thread and free all.  NULL is fine. */
+void link_stop(struct link *link);
+
+#endif

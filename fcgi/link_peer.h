@@ -1,0 +1,77 @@
+/*
+ * link_peer - one worker as the link sees it: two sockets and their state
+ *
+ *	down      sockets are connecting; HELLO is tried
+ *	greeting  HELLO is sent, WELCOME is due
+ *	probing   WELCOME came; a PROBE must pass data and come back on control
+ *	up        events may be sent; beats come each second
+ *
+ * Silence, lost connections and unanswered probes lead back to `down` with new
+ * sockets under a new routing id: whatever was queued in the old ones is gone.
+ * All functions belong to the link's thread; times are boot milliseconds.
+ */
+
+#ifndef FCGI_LINK_PEER_H
+#define FCGI_LINK_PEER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+#include <zmq.h>
+
+#include "../shared/config.h"
+#include "../shared/wire.h"
+#include "link_sends.h"
+
+struct peer;
+
+/* What the link does when something happens. */
+struct peer_handler {
+	void *arg;
+	/* An ACK came. */
+	void (*acked)(void *arg, struct peer *peer, uint64_t boot,
+	    const struct wire_ack *ack);
+	/* What is not acknowledged must be sent again: the worker is another
+	 * start of itself, or (`closed`) the sockets are new. */
+	void (*lost)(void *arg, struct peer *peer, bool closed);
+	/* The worker was heard; it may take more than before. */
+	void (*heard)(void *arg, struct peer *peer);
+	/* Who we are, for HELLO and (`beat`) BEAT; a new reference. */
+	json_t *(*describe)(void *arg, bool beat);
+};
+
+/* Sockets that connect to a worker.  NULL without memory. */
+struct peer *peer_new(void *context, const struct config_worker *worker,
+    const struct peer_handler *handler, int64_t now_ms);
+/* Its credit must be settled before; NULL is fine. */
+void peer_free(struct peer *peer);
+
+const char *peer_name(const struct peer *peer);
+/* Whether this is the worker of that configuration. */
+bool peer_is(const struct peer *peer, const struct config_worker *worker);
+struct credit *peer_credit(struct peer *peer);
+/* The start of the worker that is linked. */
+uint64_t peer_boot(const struct peer *peer);
+
+/* Whether the link is up and the worker accepts events. */
+bool peer_accepts(const struct peer *peer);
+/* Whether there is credit too for a frame of that size. */
+bool peer_takes(const struct peer *peer, size_t bytes);
+
+/* Aim the frame at this worker and send it.  0, or -1: try another. */
+int peer_send(struct peer *peer, struct buf *frame, struct wire_target *target);
+
+/* Up to PEER_POLL sockets to wait for; returns how many. */
+enum { PEER_POLL = 3 };
+
+size_t peer_poll(const struct peer *peer, zmq_pollitem_t items[PEER_POLL]);
+
+/* Take all that came in. */
+void peer_read(struct peer *peer, int64_t now_ms);
+
+/* Do what is due by time. */
+void peer_tick(struct peer *peer, int64_t now_ms);
+
+#endif

@@ -1,0 +1,174 @@
+#include "reply.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char json_type[] = "application/json";
+static const char problem_type[] = "application/problem+json";
+static const char text_type[] = "text/plain; charset=utf-8";
+
+static void
+put_status(struct buf *out, int status)
+{
+	(void)buf_printf(
+	    out, "Status: %d %s\r\n", status, refusal_title(status));
+}
+
+/* End the header lines and append the body. */
+static int
+put_body(struct buf *out, const char *type, const char *body, size_t len)
+{
+	if (len > REPLY_BODY_MAX)
+		len = REPLY_BODY_MAX;
+	if (len > 0)
+		(void)buf_printf(out, "Content-Type: %s\r\n", type);
+	(void)buf_printf(out, "Content-Length: %zu\r\n\r\n", len);
+	return buf_add(out, body, len);
+}
+
+/* "revived":["a","b"], as many names as there is room for. */
+static void
+put_revived(struct buf *body, const char *names)
+{
+	bool first = true;
+
+	(void)buf_add_str(body, ",\"revived\":[");
+	while (*names != '\0' && body->len < REPLY_BODY_MAX / 2) {
+		size_t len = strcspn(names, ",");
+
+		(void)buf_add_str(body, first ? "\"" : ",\"");
+		(void)buf_add_json(body, names, len);
+		(void)buf_add_char(body, '"');
+		names += len;
+		names += *names == ',';
+		first = false;
+	}
+	(void)buf_add_char(body, ']');
+}
+
+static void
+put_own(struct buf *body, const struct reply_accepted *accepted)
+{
+	(void)buf_printf(body, "{\"status\":\"%s\",\"id\":\"%s\"",
+	    accepted->duplicate ? "duplicate" : "accepted", accepted->id);
+	if (accepted->duplicate && accepted->revived[0] != '\0')
+		put_revived(body, accepted->revived);
+	(void)buf_add_str(body, "}\n");
+}
+
+/* What a source or its scheme wants instead of our own answer. */
+struct wanted {
+	int status;
+	const char *body;
+	const char *type;
+};
+
+static struct wanted
+wanted_answer(const struct config_source *source)
+{
+	struct wanted wanted = {source->response_status, source->response_body,
+	    source->response_type};
+	const char *status = scheme_get(source->scheme, "response_status");
+
+	if (wanted.status == 0 && status != NULL)
+		wanted.status = (int)strtol(status, NULL, 10);
+	if (wanted.status == 0)
+		wanted.status = 200;
+	if (wanted.body == NULL)
+		wanted.body = scheme_get(source->scheme, "response_body");
+	if (wanted.type == NULL)
+		wanted.type = scheme_get(source->scheme, "response_type");
+	return wanted;
+}
+
+int
+reply_accepted(struct buf *out, const struct reply_accepted *accepted)
+{
+	struct wanted wanted = wanted_answer(accepted->source);
+	struct buf own = {0};
+	int rc = -1;
+
+	put_status(out, wanted.status);
+	(void)buf_printf(out, "gaff-event-id: %s\r\n", accepted->id);
+	if (wanted.status == 204) {
+		rc = buf_add_str(out, "\r\n");
+	} else if (wanted.body != NULL) {
+		rc =
+		    put_body(out, wanted.type != NULL ? wanted.type : text_type,
+			wanted.body, strlen(wanted.body));
+	} else {
+		put_own(&own, accepted);
+		if (!own.failed)
+			rc = put_body(out, json_type, own.p, own.len);
+	}
+	buf_clear(&own);
+	return rc;
+}
+
+/* Headers that a status asks for (RFC 9110). */
+static void
+put_extra(struct buf *out, int status, const struct reply_refused *refused)
+{
+	if (status == 401)
+		(void)buf_printf(out,
+		    "WWW-Authenticate: Signature realm=\"%s\"\r\n",
+		    refused->source != NULL ? refused->source->name : "gaff");
+	if (status == 405)
+		(void)buf_printf(out, "Allow: %s\r\n", refused->allow);
+	if (status == 429 || status == 503)
+		(void)buf_printf(out, "Retry-After: %d\r\n", REPLY_RETRY_S);
+}
+
+/* What the table says, but for schemes whose providers give up on a 401. */
+static int
+refused_status(const struct reply_refused *refused, int status)
+{
+	const char *own = NULL;
+
+	if (status == 401 && refused->source != NULL)
+		own = scheme_get(refused->source->scheme, "refused_status");
+	return own != NULL ? (int)strtol(own, NULL, 10) : status;
+}
+
+int
+reply_refused(struct buf *out, const struct reply_refused *refused)
+{
+	const struct refusal_row *row = refusal_row(refused->refusal);
+	int status = refused_status(refused, row->status);
+	struct buf body = {0};
+	int rc = -1;
+
+	put_status(out, status);
+	put_extra(out, status, refused);
+	(void)buf_printf(&body,
+	    "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,"
+	    "\"code\":\"%s\",\"detail\":\"%s\",\"instance\":\"urn:uuid:%s\"}\n",
+	    refusal_title(status), status, row->code, row->detail, refused->id);
+	if (!body.failed)
+		rc = put_body(out, problem_type, body.p, body.len);
+	buf_clear(&body);
+	return rc;
+}
+
+int
+reply_handshake(struct buf *out, struct scheme_answer *answer)
+{
+	const char *type = buf_str(&answer->type);
+
+	if (type == NULL || answer->body.failed)
+		return -1;
+	put_status(out, answer->status);
+	return put_body(out, *type != '\0' ? type : text_type,
+	    answer->body.p != NULL ? answer->body.p : "", answer->body.len);
+}
+
+int
+reply_health(struct buf *out, bool good)
+{
+	const char *text = good ? "ok\n" : "unavailable\n";
+
+	put_status(out, good ? 200 : 503);
+	if (!good)
+		(void)buf_printf(out, "Retry-After: %d\r\n", REPLY_RETRY_S);
+	return put_body(out, text_type, text, strlen(text));
+}
