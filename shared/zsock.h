@@ -48,7 +48,7 @@ int zsock_bind(void *socket, const char *endpoint, unsigned mode,
     const char *group, int *lock_fd);
 
 /* Send one frame without waiting.  0, or -1 with errno EAGAIN (full or not
- * connected) or EHOSTUNREACH (no such peer). */
+ * connected), EHOSTUNREACH (no such peer), or another one: a fault. */
 int zsock_send(void *socket, const void *p, size_t len);
 /* To a ROUTER's peer. */
 int zsock_send_to(
@@ -57,8 +57,8 @@ int zsock_send_to(
 /*
  * Receive one single-frame message without waiting into an initialised or
  * earlier used `msg`; the caller closes it.  0; -1 with errno EAGAIN when there
- * is none.  Messages of several frames are drained, counted in
- * *malformed (may be NULL) and skipped.
+ * is none, or another one: a fault.  Messages of several frames are drained,
+ * counted in *malformed (may be NULL) and skipped.
  */
 int zsock_recv(void *socket, zmq_msg_t *msg, uint64_t *malformed);
 /* The same from a ROUTER: `id` gets the peer's routing id. */
