@@ -88,11 +88,11 @@ scheme_parse_word(
 {
 	struct buf list = {0};
 
-	for (int i = 0; words[i]; i++) {
+	for (int i = 0; words[i]; i++)
 		if (strcmp(words[i], value) == 0)
 			return i;
+	for (int i = 0; words[i]; i++)
 		(void)buf_printf(&list, "%s%s", i > 0 ? ", " : "", words[i]);
-	}
 	const char *all = buf_str(&list);
 	(void)scheme_fault(p, "`%s` is none of: %s", value, all ? all : "");
 	buf_clear(&list);

@@ -1,0 +1,531 @@
+/*
+ * The vectors in tests/vectors against their schemes: every vector as it is,
+ * and every valid one with each part of it that is signed changed in each way.
+ */
+
+#include <ctype.h>
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "../../shared/scheme.h"
+#include "../../shared/scheme_impl.h"
+#include "support.h"
+
+enum { HEADERS_MAX = 24, SECRETS_MAX = 4, SCHEMES_MAX = 400, FLIPS_MAX = 2048 };
+
+static struct {
+	struct scheme *v[SCHEMES_MAX];
+	size_t n;
+} extra;
+
+static struct {
+	unsigned vectors, valid, removed, emptied, doubled, cut, changed,
+	    flipped, clocks, secrets;
+} counts;
+
+/* One vector, ready to be verified. */
+struct vector {
+	const char *file;
+	size_t number;
+	const struct scheme *scheme;
+	const struct scheme_rules *rules;
+	struct scheme_keys *keys;
+	struct scheme_secret secrets[SECRETS_MAX];
+	size_t n_secrets;
+	struct scheme_header headers[HEADERS_MAX];
+	struct scheme_request request;
+	char *url;
+	bool valid;
+};
+
+/* ---- schemes that are not built in ---- */
+
+static void
+read_line(char *line)
+{
+	char error[SCHEME_ERROR_SIZE];
+	char *value;
+
+	if (line[0] == '[') {
+		line[strcspn(line, "]")] = '\0';
+		assert_true(extra.n < SCHEMES_MAX);
+		extra.v[extra.n] = scheme_new(line + strlen("[scheme "), NULL);
+		assert_non_null(extra.v[extra.n++]);
+		return;
+	}
+	value = strstr(line, " = ");
+	if (line[0] == '#' || !value)
+		return;
+	*value = '\0';
+	if (scheme_set(extra.v[extra.n - 1], line, value + 3, error))
+		fail_msg("%s: %s", extra.v[extra.n - 1]->name, error);
+}
+
+static void
+read_schemes(void)
+{
+	char *text = support_read("tests/vectors/schemes.conf", NULL);
+	char error[SCHEME_ERROR_SIZE];
+	char *rest = text;
+	char *line;
+
+	while ((line = strsep(&rest, "\n")))
+		read_line(line);
+	free(text);
+	for (size_t i = 0; i < extra.n; i++)
+		if (scheme_check(extra.v[i], error))
+			fail_msg("%s: %s", extra.v[i]->name, error);
+}
+
+static const struct scheme *
+find_scheme(const char *name)
+{
+	for (size_t i = 0; i < extra.n; i++)
+		if (strcmp(extra.v[i]->name, name) == 0)
+			return extra.v[i];
+	return scheme_builtin(name);
+}
+
+/* ---- reading a vector ---- */
+
+static void
+read_secrets(struct vector *v, const json_t *object)
+{
+	const json_t *coded = json_object_get(object, "secrets_base64");
+	const json_t *list = coded ? coded : json_object_get(object, "secrets");
+	size_t i;
+	json_t *item;
+	char error[SCHEME_ERROR_SIZE];
+
+	json_array_foreach(list, i, item)
+	{
+		const char *text = json_string_value(item);
+		struct buf bytes = {0};
+
+		if (coded)
+			assert_int_equal(codec_decode(CODEC_BASE64, text,
+					     strlen(text), &bytes),
+			    0);
+		else
+			assert_int_equal(buf_add_str(&bytes, text), 0);
+		v->secrets[i].len = bytes.len;
+		v->secrets[i].p = (unsigned char *)buf_take(&bytes);
+	}
+	v->n_secrets = json_array_size(list);
+	v->keys = scheme_keys_new(v->scheme, v->secrets, v->n_secrets, error);
+	if (!v->keys)
+		fail_msg("%s %zu: %s", v->file, v->number, error);
+}
+
+static void
+read_headers(struct vector *v, json_t *object)
+{
+	const char *name;
+	json_t *value;
+
+	json_object_foreach(object, name, value)
+	{
+		char *lower = strdup(name);
+
+		for (char *c = lower; *c != '\0'; c++)
+			*c = (char)tolower((unsigned char)*c);
+		assert_true(v->request.n_headers < HEADERS_MAX);
+		v->headers[v->request.n_headers++] =
+		    (struct scheme_header){lower, json_string_value(value)};
+		if (strcmp(lower, "content-type") == 0)
+			v->request.content_type = json_string_value(value);
+	}
+	v->request.headers = v->headers;
+}
+
+static void
+read_url(struct vector *v, const char *url)
+{
+	const char *authority = strstr(url, "//");
+	const char *path = authority ? strchr(authority + 2, '/') : NULL;
+	char *query;
+
+	v->url = strdup(path ? path : "/");
+	v->request.url = url;
+	query = strchr(v->url, '?');
+	if (query)
+		*query++ = '\0';
+	v->request.path = v->url;
+	v->request.query = query ? query : "";
+}
+
+static void
+read_vector(struct vector *v, const json_t *object)
+{
+	const char *name = json_string_value(json_object_get(object, "scheme"));
+	const json_t *body = json_object_get(object, "body");
+
+	v->scheme = find_scheme(name);
+	if (!v->scheme)
+		fail_msg("%s: no scheme %s", v->file, name);
+	v->rules = v->scheme->rules;
+	v->request.method =
+	    json_string_value(json_object_get(object, "method"));
+	v->request.content_type = "";
+	read_url(v, json_string_value(json_object_get(object, "url")));
+	v->request.body = json_string_value(body);
+	v->request.body_len = json_string_length(body);
+	v->request.now_ms =
+	    json_integer_value(json_object_get(object, "now")) * 1000;
+	v->valid = json_is_true(json_object_get(object, "valid"));
+	read_headers(v, json_object_get(object, "headers"));
+	read_secrets(v, object);
+}
+
+static void
+clear_vector(struct vector *v)
+{
+	scheme_keys_free(v->keys);
+	for (size_t i = 0; i < v->request.n_headers; i++)
+		free((void *)(uintptr_t)v->headers[i].name);
+	for (size_t i = 0; i < v->n_secrets; i++)
+		free((void *)(uintptr_t)v->secrets[i].p);
+	free(v->url);
+}
+
+/* ---- verifying ---- */
+
+static enum scheme_result
+verify(const struct vector *v, const struct scheme_request *request)
+{
+	struct scheme_verdict verdict;
+	enum scheme_result result =
+	    scheme_verify(v->scheme, v->keys, request, &verdict);
+
+	assert_int_equal(result, verdict.result);
+	assert_non_null(verdict.where);
+	return result;
+}
+
+static void
+expect(const struct vector *v, const struct scheme_request *request, bool valid,
+    const char *what)
+{
+	enum scheme_result result = verify(v, request);
+
+	if (result == SCHEME_ERROR || (result == SCHEME_OK) != valid)
+		fail_msg("%s %zu (%s): %s: %s", v->file, v->number,
+		    scheme_name(v->scheme), what, scheme_result_name(result));
+}
+
+static void
+refuse(const struct vector *v, const struct scheme_request *request,
+    const char *what)
+{
+	expect(v, request, false, what);
+}
+
+/* ---- changing headers ---- */
+
+static bool
+has_header(const struct scheme_places *places, const char *name)
+{
+	for (size_t i = 0; i < places->n; i++)
+		if (places->v[i].kind == SCHEME_PLACE_HEADER &&
+		    strcmp(places->v[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* Whether the scheme looks at a header at all. */
+static bool
+is_used(const struct vector *v, const char *name)
+{
+	struct scheme_place place = {SCHEME_PLACE_HEADER, name, 0};
+
+	for (size_t i = 0; i < v->rules->require.n; i++)
+		if (strcmp(v->rules->require.v[i].place.name, name) == 0)
+			return true;
+	return has_header(&v->rules->signature, name) ||
+	       has_header(&v->rules->timestamp, name) ||
+	       scheme_covers(v->rules, &place);
+}
+
+/* A header with more than one signature: a cut or change may well leave a good
+ * one. */
+static bool
+has_several(const struct vector *v, const struct scheme_header *header)
+{
+	const struct scheme_rules *rules = v->rules;
+	char separator = rules->list_separator != '\0' ? rules->list_separator
+						       : rules->pair_separator;
+	size_t n = 1;
+
+	if (!has_header(&rules->signature, header->name))
+		return false;
+	if (rules->all_candidates)
+		return true;
+	if (rules->n_signature_keys == 0 && rules->list_separator == '\0')
+		return false;
+	for (const char *c = header->value; *c != '\0'; c++)
+		n += *c == separator;
+	if (rules->timestamp.n > 0 &&
+	    rules->timestamp.v[0].kind == SCHEME_PLACE_SIGNATURE)
+		n--;
+	return n > 1;
+}
+
+static void
+remove_and_double(const struct vector *v, size_t i)
+{
+	struct scheme_header headers[HEADERS_MAX + 1];
+	struct scheme_request request = v->request;
+	bool all = v->rules->all_candidates &&
+		   has_header(&v->rules->signature, v->headers[i].name);
+
+	request.headers = headers;
+	memcpy(headers, v->headers, sizeof(v->headers));
+	headers[i] = headers[--request.n_headers];
+	if (!all) {
+		refuse(v, &request, "header removed");
+		counts.removed++;
+	}
+
+	memcpy(headers, v->headers, sizeof(v->headers));
+	request.n_headers = v->request.n_headers;
+	headers[i].value = "";
+	if (!all) {
+		refuse(v, &request, "header emptied");
+		counts.emptied++;
+	}
+
+	memcpy(headers, v->headers, sizeof(v->headers));
+	headers[request.n_headers++] = v->headers[i];
+	expect(v, &request, all, "header doubled");
+	headers[request.n_headers - 1].value = "";
+	expect(v, &request, all, "header doubled by an empty one");
+	counts.doubled += 2;
+}
+
+static void
+cut_and_change(const struct vector *v, size_t i)
+{
+	struct scheme_header headers[HEADERS_MAX];
+	struct scheme_request request = v->request;
+	size_t len = strlen(v->headers[i].value);
+	char *value = strdup(v->headers[i].value);
+
+	request.headers = headers;
+	memcpy(headers, v->headers, sizeof(v->headers));
+	headers[i].value = value;
+	for (size_t k = len - 1; k > 0; k--) {
+		char kept = value[k];
+
+		value[k] = '\0';
+		/* the padding of base64url is optional */
+		expect(v, &request,
+		    v->rules->encoding == CODEC_BASE64URL && kept == '=',
+		    "header cut");
+		value[k] = kept;
+		counts.cut++;
+	}
+	for (size_t k = 0; k < len; k++) {
+		static const char others[] = "01aZ+/=, .%";
+		char kept = value[k];
+
+		for (size_t c = 0; c < strlen(others); c++) {
+			if (tolower((unsigned char)kept) ==
+			    tolower((unsigned char)others[c]))
+				continue;
+			value[k] = others[c];
+			refuse(v, &request, value);
+			counts.changed++;
+		}
+		value[k] = kept;
+	}
+	free(value);
+}
+
+static void
+change_headers(const struct vector *v)
+{
+	for (size_t i = 0; i < v->request.n_headers; i++) {
+		if (!is_used(v, v->headers[i].name))
+			continue;
+		remove_and_double(v, i);
+		if (!has_several(v, &v->headers[i]))
+			cut_and_change(v, i);
+	}
+}
+
+/* ---- changing the rest ---- */
+
+static void
+flip_body(const struct vector *v)
+{
+	struct scheme_place whole = {SCHEME_PLACE_JSON, "", 0};
+	struct scheme_request request = v->request;
+	size_t len = request.body_len;
+	char *body;
+
+	if (!scheme_covers(v->rules, &whole))
+		return;
+	body = malloc(len + 1);
+	memcpy(body, request.body, len);
+	request.body = body;
+	for (size_t bit = 0; bit < len * 8 && bit < FLIPS_MAX; bit++) {
+		body[bit / 8] ^= (char)(1 << bit % 8);
+		refuse(v, &request, "bit of the body flipped");
+		body[bit / 8] ^= (char)(1 << bit % 8);
+		counts.flipped++;
+	}
+	body[len] = 'x';
+	request.body_len = len + 1;
+	refuse(v, &request, "body longer");
+	if (len > 0) {
+		request.body_len = len - 1;
+		refuse(v, &request, "body shorter");
+	}
+	free(body);
+}
+
+static void
+move_clock(const struct vector *v)
+{
+	int64_t tolerance_ms = scheme_tolerance_ms(v->scheme);
+	struct scheme_request request = v->request;
+	struct scheme_verdict verdict;
+	int64_t signed_ms;
+
+	if (tolerance_ms == 0)
+		return;
+	scheme_verify(v->scheme, v->keys, &request, &verdict);
+	assert_true(verdict.has_skew);
+	signed_ms = request.now_ms + verdict.skew_ms;
+
+	request.now_ms = signed_ms + tolerance_ms;
+	expect(v, &request, true, "as old as may be");
+	request.now_ms += 1000;
+	assert_int_equal(verify(v, &request), SCHEME_TOO_OLD);
+	request.now_ms = signed_ms - tolerance_ms;
+	expect(v, &request, true, "as new as may be");
+	request.now_ms -= 1000;
+	assert_int_equal(verify(v, &request),
+	    v->rules->past_only ? SCHEME_OK : SCHEME_TOO_NEW);
+	counts.clocks += 4;
+}
+
+/* Under another secret it is refused, under another and the right one not. */
+static void
+change_secret(const struct vector *v)
+{
+	struct scheme_secret secrets[SECRETS_MAX + 1];
+	struct scheme_secret other = v->secrets[0];
+	struct vector changed = *v;
+	char error[SCHEME_ERROR_SIZE];
+	size_t skip = strlen(v->rules->secret_prefix);
+	unsigned char *p;
+
+	if (v->n_secrets != 1 || scheme_is_asymmetric(v->rules->kind))
+		return;
+	p = malloc(other.len);
+	memcpy(p, other.p, other.len);
+	if (other.len < skip || memcmp(p, v->rules->secret_prefix, skip) != 0)
+		skip = 0;
+	p[skip] = p[skip] == 'b' ? 'c' : 'b';
+	other.p = p;
+
+	secrets[0] = other;
+	secrets[1] = v->secrets[0];
+	changed.keys = scheme_keys_new(v->scheme, secrets, 1, error);
+	assert_non_null(changed.keys);
+	refuse(&changed, &v->request, "another secret");
+	scheme_keys_free(changed.keys);
+	changed.keys = scheme_keys_new(v->scheme, secrets, 2, error);
+	assert_non_null(changed.keys);
+	expect(&changed, &v->request, true, "the second of two secrets");
+	scheme_keys_free(changed.keys);
+	free(p);
+	counts.secrets += 2;
+}
+
+static void
+try_vector(const char *file, size_t number, const json_t *object)
+{
+	struct vector v = {.file = file, .number = number};
+
+	read_vector(&v, object);
+	counts.vectors++;
+	expect(&v, &v.request, v.valid, "as it is");
+	if (v.valid) {
+		counts.valid++;
+		change_headers(&v);
+		flip_body(&v);
+		move_clock(&v);
+		change_secret(&v);
+	}
+	clear_vector(&v);
+}
+
+static void
+test_vectors(void **state)
+{
+	glob_t found;
+
+	(void)state;
+	assert_int_equal(glob("tests/vectors/*.json", 0, NULL, &found), 0);
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		json_error_t error;
+		json_t *root =
+		    json_load_file(found.gl_pathv[i], JSON_ALLOW_NUL, &error);
+		size_t k;
+		json_t *item;
+
+		if (!root)
+			fail_msg("%s: %s", found.gl_pathv[i], error.text);
+		json_array_foreach(json_object_get(root, "vectors"), k, item)
+		    try_vector(found.gl_pathv[i], k, item);
+		json_decref(root);
+	}
+	printf("%zu files, %u vectors (%u valid); refused or accepted as they "
+	       "should: %u removed, %u emptied, %u doubled, %u cut, %u "
+	       "changed, %u bits, %u clocks, %u secrets\n",
+	    found.gl_pathc, counts.vectors, counts.valid, counts.removed,
+	    counts.emptied, counts.doubled, counts.cut, counts.changed,
+	    counts.flipped, counts.clocks, counts.secrets);
+	globfree(&found);
+	/* none of the ways may have gone untried */
+	assert_true(counts.valid > 80);
+	assert_true(counts.removed > 80 && counts.doubled > 160);
+	assert_true(counts.cut > 4000 && counts.changed > 40000);
+	assert_true(counts.flipped > 40000 && counts.clocks > 60);
+}
+
+/* The built-in sections and those of the tests are whole. */
+static void
+test_sections(void **state)
+{
+	char error[SCHEME_ERROR_SIZE];
+	const char *name;
+
+	(void)state;
+	for (size_t i = 0; (name = scheme_builtin_name(i)); i++)
+		if (scheme_check(scheme_builtin(name), error))
+			fail_msg("%s: %s", name, error);
+	assert_true(extra.n > 150);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_sections),
+	    cmocka_unit_test(test_vectors),
+	};
+	int failed;
+
+	read_schemes();
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	for (size_t i = 0; i < extra.n; i++)
+		scheme_free(extra.v[i]);
+	return failed;
+}
