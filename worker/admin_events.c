@@ -7,7 +7,6 @@
 enum {
 	PART_MIN = 4, /* characters of an id that are worth a search */
 	PAGE_DEFAULT = 50,
-	PAGE_SPARE = 32, /* rows asked for beyond, for events of many routes */
 	STATE_ANY = -1,
 	STATE_UNMATCHED = -2,
 };
@@ -16,11 +15,8 @@ enum {
 struct collector {
 	json_t *events;
 	json_t *deliveries; /* of the last event */
-	int64_t *seqs;      /* of `events` */
-	size_t n;
-	size_t max;
-	unsigned rows;
-	bool whole; /* bodies and attempts too */
+	int64_t seq;        /* of the last event, 0: there is none yet */
+	bool whole;         /* attempts too */
 	bool failed;
 };
 
@@ -133,12 +129,9 @@ collect(void *arg, const struct store_row *row)
 	struct collector *c = arg;
 	json_t *event;
 
-	c->rows++;
 	if (c->failed)
 		return;
-	if (c->n == 0 || c->seqs[c->n - 1] != row->seq) {
-		if (c->n == c->max)
-			return;
+	if (c->seq != row->seq) {
 		event = event_json(row->event, row->routed);
 		if (event == NULL ||
 		    json_array_append_new(c->events, event) != 0) {
@@ -146,7 +139,7 @@ collect(void *arg, const struct store_row *row)
 			return;
 		}
 		c->deliveries = json_object_get(event, "deliveries");
-		c->seqs[c->n++] = row->seq;
+		c->seq = row->seq;
 	}
 	if (row->route != NULL && json_array_append_new(c->deliveries,
 				      delivery_json(row, c->whole)) != 0)
@@ -178,49 +171,23 @@ read_query(const json_t *args, struct store_query *query)
 	return NULL;
 }
 
-/*
- * The REPLY for a full page.  Its last event may have lost deliveries to the
- * limit, so it goes to the next page, unless it is alone.
- */
-static json_t *
-page_reply(struct collector *c, size_t limit, bool full)
-{
-	json_t *reply;
-	size_t keep = c->n;
-
-	if (full && keep > 1)
-		keep--;
-	if (keep > limit)
-		keep = limit;
-	full = full || keep < c->n;
-	while (json_array_size(c->events) > keep)
-		json_array_remove(c->events, json_array_size(c->events) - 1);
-	reply = admin_ok(json_incref(c->events));
-	if (reply != NULL && full && keep > 0 &&
-	    put(reply, "next", json_integer(c->seqs[keep - 1])) != 0) {
-		json_decref(reply);
-		reply = NULL;
-	}
-	return reply;
-}
-
 json_t *
 admin_events(struct admin_context *context, const json_t *args)
 {
 	json_int_t limit = json_integer_value(json_object_get(args, "limit"));
-	int64_t seqs[STORE_PAGE_MAX];
-	struct collector c = {.seqs = seqs, .max = STORE_PAGE_MAX};
+	struct collector c = {0};
 	enum store_result result;
 	struct store_query query;
 	json_t *reply = read_query(args, &query);
+	int64_t next = 0;
 
 	if (reply != NULL)
 		return reply;
-	if (limit == 0)
-		limit = PAGE_DEFAULT;
-	if (limit > STORE_PAGE_MAX - PAGE_SPARE)
-		limit = STORE_PAGE_MAX - PAGE_SPARE;
-	query.limit = (unsigned)limit + PAGE_SPARE;
+	query.limit = PAGE_DEFAULT;
+	if (limit > 0)
+		query.limit =
+		    limit < STORE_PAGE_MAX ? (unsigned)limit : STORE_PAGE_MAX;
+	query.next_seq = &next;
 	c.events = json_array();
 	if (c.events == NULL)
 		return NULL;
@@ -228,7 +195,12 @@ admin_events(struct admin_context *context, const json_t *args)
 	if (result != STORE_OK)
 		reply = admin_store_fail(context, result);
 	else if (!c.failed)
-		reply = page_reply(&c, (size_t)limit, c.rows >= query.limit);
+		reply = admin_ok(json_incref(c.events));
+	if (result == STORE_OK && next != 0 && reply != NULL &&
+	    put(reply, "next", json_integer(next)) != 0) {
+		json_decref(reply);
+		reply = NULL;
+	}
 	json_decref(c.events);
 	return reply;
 }
@@ -285,7 +257,7 @@ collect_whole(void *arg, const struct store_row *row)
 {
 	struct show *show = arg;
 	struct collector *c = &show->collector;
-	bool first = c->n == 0;
+	bool first = c->seq == 0;
 
 	collect(c, row);
 	if (first && !c->failed &&
@@ -297,9 +269,8 @@ collect_whole(void *arg, const struct store_row *row)
 json_t *
 admin_show(struct admin_context *context, const json_t *args)
 {
-	int64_t seq;
 	struct show show = {
-	    .collector = {.seqs = &seq, .max = 1, .whole = true},
+	    .collector = {.whole = true},
 	    .body = json_is_true(json_object_get(args, "body")),
 	};
 	struct collector *c = &show.collector;
@@ -314,7 +285,7 @@ admin_show(struct admin_context *context, const json_t *args)
 	if (c->events == NULL)
 		return NULL;
 	result = context->ops->show(context->store, id, collect_whole, &show);
-	if (result == STORE_OK && c->n == 0)
+	if (result == STORE_OK && c->seq == 0)
 		result = STORE_NONE;
 	if (result == STORE_NONE)
 		reply = admin_fail(
