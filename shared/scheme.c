@@ -195,13 +195,19 @@ scheme_print(const struct scheme *scheme, struct buf *out)
 }
 
 const char *
+scheme_value(const struct scheme *scheme, const char *key, size_t i)
+{
+	size_t k = scheme_key_index(key);
+
+	return k < scheme_n_keys() && i < scheme->settings[k].n
+		   ? scheme->settings[k].v[i]
+		   : NULL;
+}
+
+const char *
 scheme_get(const struct scheme *scheme, const char *key)
 {
-	size_t i = scheme_key_index(key);
-
-	return i < scheme_n_keys() && scheme->settings[i].n > 0
-		   ? scheme->settings[i].v[0]
-		   : NULL;
+	return scheme_value(scheme, key, 0);
 }
 
 static bool

@@ -63,6 +63,9 @@ void scheme_describe(const struct scheme *scheme, struct buf *out);
 void scheme_print(const struct scheme *scheme, struct buf *out);
 /* One value of a key as text (first of a list), or NULL: title, docs, kind… */
 const char *scheme_get(const struct scheme *scheme, const char *key);
+/* The i-th value of a list key; NULL after the last. */
+const char *
+scheme_value(const struct scheme *scheme, const char *key, size_t i);
 
 /* Whether the value of this header (lower case) or query parameter is secret
  * or a signature, so that it is never stored, logged or handed on. */
