@@ -390,6 +390,12 @@ read_directory(struct reader *r, const char *path)
 	char *file;
 	int n = scandir(path, &entries, is_conf, compare_names), i;
 
+	if (n == -1 && errno != ENOENT) {
+		r->where = (struct config_where){
+		    .file = path, .order = (unsigned)r->text->n_files};
+		config_fault(r->faults, &r->where, "cannot be read: %s",
+		    strerror(errno));
+	}
 	for (i = 0; i < n; i++) {
 		if (asprintf(&file, "%s/%s", path, entries[i]->d_name) < 0) {
 			no_memory(r);
