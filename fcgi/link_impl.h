@@ -19,6 +19,7 @@
 enum {
 	LINK_SENDS_MAX = 4,
 	LINK_LOST_MAX = 3,   /* times a connection may break under one event */
+	LINK_EARLY_MS = 60,  /* over a tick: a late answer is none */
 	LINK_PAUSE_MS = 100, /* before a worker that refused is asked again */
 	LINK_ORPHAN_MS =
 	    30000,             /* an ACK later than this gives no credit back */

@@ -270,7 +270,7 @@ static bool
 is_hopeless(
     const struct waiters *waiters, const struct waiter *waiter, int64_t now_ms)
 {
-	if (now_ms >= waiter->deadline_ms)
+	if (now_ms + LINK_EARLY_MS >= waiter->deadline_ms)
 		return true;
 	return outstanding(waiter) == 0 && !waiters_ready(waiters) &&
 	       now_ms - waiter->unsent_ms >= waiter->third_ms * 3 / 2;
