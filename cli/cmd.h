@@ -21,6 +21,7 @@ int cmd_dead(int argc, char **argv);
 int cmd_events(int argc, char **argv);
 int cmd_match(int argc, char **argv);
 int cmd_pause(int argc, char **argv);
+int cmd_reload(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 int cmd_resume(int argc, char **argv);
 int cmd_schemes(int argc, char **argv);
@@ -29,6 +30,7 @@ int cmd_send(int argc, char **argv);
 int cmd_show(int argc, char **argv);
 int cmd_sign(int argc, char **argv);
 int cmd_status(int argc, char **argv);
+int cmd_tail(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 
 #endif

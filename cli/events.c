@@ -33,7 +33,7 @@ json_t *
 events_ask(struct call *call, const struct events_query *query, bool *more)
 {
 	json_t *all = json_array(), *args, *page;
-	int64_t cursor = 0, left = query->limit;
+	int64_t cursor = query->after, left = query->limit;
 
 	do {
 		args = make_args(query, left < PAGE ? left : PAGE, cursor);

@@ -20,6 +20,7 @@ struct events_query {
 	const char *route;
 	int64_t since_ms;
 	int64_t limit; /* events */
+	int64_t after; /* oldest_first: behind the event with this `seq` */
 	bool oldest_first;
 };
 

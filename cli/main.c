@@ -15,6 +15,8 @@ struct verb {
 static const struct verb verbs[] = {
     {"check", cmd_check,
 	"read the configuration; say every error, or what it means"},
+    {"reload", cmd_reload,
+	"let the running processes read the configuration again"},
     {"send", cmd_send, "send a webhook as a provider would"},
     {"match", cmd_match, "say which routes an event would take, and why not"},
     {"sign", cmd_sign, "sign a request offline"},
@@ -23,6 +25,7 @@ static const struct verb verbs[] = {
     {"secret", cmd_secret, "make a secret"},
     {"status", cmd_status, "workers, gateways, queue, sources, routes"},
     {"events", cmd_events, "list events"},
+    {"tail", cmd_tail, "follow events as they come"},
     {"show", cmd_show, "show one event with its attempts"},
     {"replay", cmd_replay, "deliver events again"},
     {"dead", cmd_dead, "list, show, replay and purge dead letters"},

@@ -28,16 +28,19 @@ put(json_t *object, const char *name, json_t *value)
 
 /* What lists and show have in common. */
 static json_t *
-event_json(const struct event *event, bool routed)
+event_json(const struct store_row *row)
 {
+	const struct event *event = row->event;
 	char id[EVENT_ID_TEXT_SIZE];
 
 	event_id_format(event->id, id);
-	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:I, s:b, s:[]}", "id", id,
-	    "source", admin_json_text(event->source), "key",
-	    admin_json_text(event->key), "type", admin_json_text(event->type),
-	    "received_at", admin_json_time(event->received_at_ms), "body_bytes",
-	    (json_int_t)event->body_len, "routed", (int)routed, "deliveries");
+	return json_pack("{s:I, s:s, s:o, s:o, s:o, s:o, s:I, s:b, s:[]}",
+	    "seq", (json_int_t)row->seq, "id", id, "source",
+	    admin_json_text(event->source), "key", admin_json_text(event->key),
+	    "type", admin_json_text(event->type), "received_at",
+	    admin_json_time(event->received_at_ms), "body_bytes",
+	    (json_int_t)event->body_len, "routed", (int)row->routed,
+	    "deliveries");
 }
 
 static json_t *
@@ -132,7 +135,7 @@ collect(void *arg, const struct store_row *row)
 	if (c->failed)
 		return;
 	if (c->seq != row->seq) {
-		event = event_json(row->event, row->routed);
+		event = event_json(row);
 		if (event == NULL ||
 		    json_array_append_new(c->events, event) != 0) {
 			c->failed = true;

@@ -1,5 +1,6 @@
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../shared/clock.h"
 #include "admin_verbs.h"
@@ -125,15 +126,16 @@ admin_status(struct admin_context *context, const json_t *args)
 	    context->store, &counts, &n, &unrouted, &unmatched);
 	if (result != STORE_OK)
 		return admin_store_fail(context, result);
-	data =
-	    json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:I}",
-		"worker", context->worker->name, "version", GAFF_VERSION,
-		"state", context->state, "config", context->config->hash,
-		"started_at", admin_json_time(context->started_at_ms), "store",
-		store_json(context), "gateways", links(context), "sources",
-		sources_json(context->config), "routes",
-		routes_json(context, counts, n), "unrouted",
-		(json_int_t)unrouted, "unmatched", (json_int_t)unmatched);
+	data = json_pack(
+	    "{s:s, s:i, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:I}",
+	    "worker", context->worker->name, "pid", (int)getpid(), "version",
+	    GAFF_VERSION, "state", context->state, "config",
+	    context->config->hash, "started_at",
+	    admin_json_time(context->started_at_ms), "store",
+	    store_json(context), "gateways", links(context), "sources",
+	    sources_json(context->config), "routes",
+	    routes_json(context, counts, n), "unrouted", (json_int_t)unrouted,
+	    "unmatched", (json_int_t)unmatched);
 	free(counts);
 	return admin_ok(data);
 }
