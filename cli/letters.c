@@ -127,18 +127,20 @@ read_replayed(const char *directory, struct reader *reader)
 	const struct dirent *entry;
 	DIR *dir;
 
-	snprintf(path, sizeof(path), "%s/replayed", directory);
+	snprintf(path, sizeof(path), "%s/" DEADLETTER_REPLAYED, directory);
 	dir = opendir(path);
 	if (dir == NULL)
 		return;
 	reader->replayed = true;
 	while ((entry = readdir(dir)) != NULL) {
 		size_t len = strlen(entry->d_name);
+		size_t end = strlen(DEADLETTER_SUFFIX);
 
-		if (len < 5 || strcmp(entry->d_name + len - 5, ".dead") != 0)
+		if (len < end ||
+		    strcmp(entry->d_name + len - end, DEADLETTER_SUFFIX) != 0)
 			continue;
-		snprintf(path, sizeof(path), "%s/replayed/%s", directory,
-		    entry->d_name);
+		snprintf(path, sizeof(path), "%s/" DEADLETTER_REPLAYED "/%s",
+		    directory, entry->d_name);
 		if (read_letter(reader, path) != 0)
 			break;
 	}

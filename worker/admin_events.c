@@ -86,20 +86,8 @@ attempts_json(const struct store_row *row)
 	json_t *list = row->attempts_json != NULL
 			   ? json_loads(row->attempts_json, 0, NULL)
 			   : NULL;
-	json_t *item;
-	size_t i;
 
-	if (list == NULL)
-		return json_array();
-	json_array_foreach(list, i, item)
-	{
-		json_t *at = json_object_get(item, "at");
-
-		if (json_is_integer(at))
-			put(item, "at",
-			    admin_json_time(json_integer_value(at)));
-	}
-	return list;
+	return list != NULL ? list : json_array();
 }
 
 static json_t *

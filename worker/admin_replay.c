@@ -212,6 +212,7 @@ read_letter(const json_t *args, struct letter *letter)
 	event->content_type = admin_text(head, "content_type");
 	event->scheme = admin_text(head, "scheme");
 	event->dedup = EVENT_DEDUP_NONE;
+	event->probe = json_is_true(json_object_get(head, "probe"));
 	if (event_id_parse(admin_text(head, "id"), event->id) != 0)
 		return "the head has no event id";
 	if (clock_parse(
