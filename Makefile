@@ -38,7 +38,7 @@ LDFLAGS += -pie -Wl,-z,relro,-z,now -pthread
 # ---- what each program is made of ----
 SHARED := buf clock codec config config_file config_keys config_route \
 	config_source config_worker \
-	deadletter event form jsonpick log net pattern scheme scheme_builtin \
+	deadletter deadletter_read event form jsonpick log net pattern scheme scheme_builtin \
 	scheme_check scheme_compile scheme_find scheme_keys scheme_look \
 	scheme_parse scheme_sign scheme_take scheme_verify secret units wire zsock
 FCGI := front_cgi front_fcgi gate headers ingest link link_doctor link_peer \
@@ -46,8 +46,10 @@ FCGI := front_cgi front_fcgi gate headers ingest link link_doctor link_peer \
 	snapshot tally target watch
 WORKER := admin admin_events admin_replay admin_route admin_status \
 	apply control deadletters dest dest_post dest_run dispatch feed filter \
-	filter_helper intake links retry server server_reload route spawn spawner \
-	attempts keys sql store store_memory store_memory_read store_memory_state store_sqlite store_sqlite_claim \
+	filter_check filter_helper filter_jq filter_limits post_headers \
+	retention run_env intake links retry server server_reload route spawn spawner \
+	attempts keys sql store store_memory store_memory_read \
+	store_memory_state store_sqlite store_sqlite_claim \
 	store_sqlite_count store_sqlite_delivery store_sqlite_file \
 	store_sqlite_keys store_sqlite_list store_sqlite_open \
 	store_sqlite_purge store_sqlite_put store_sqlite_read \
