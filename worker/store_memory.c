@@ -1,0 +1,650 @@
+#include "store_memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../shared/clock.h"
+#include "attempts.h"
+
+enum { DAY_MS = 86400000 };
+
+static int64_t
+store_clock(const struct store *store)
+{
+	return store->clock_base_ms + clock_boot_ms() - store->clock_boot_ms;
+}
+
+static void
+close_store(struct store *store)
+{
+	if (store == NULL)
+		return;
+	store_memory_clear(&store->now);
+	store_memory_clear(&store->before);
+	keys_hasher_free(store->hasher);
+	free(store);
+}
+
+static struct store *
+open_store(const struct store_options *options)
+{
+	struct store *store = calloc(1, sizeof *store);
+
+	if (store == NULL)
+		return NULL;
+	store->config = options->config;
+	store->clock_base_ms = options->now_ms;
+	store->clock_boot_ms = clock_boot_ms();
+	store->now.next_seq = 1;
+	store->hasher = keys_hasher_new();
+	if (store->hasher != NULL)
+		return store;
+	close_store(store);
+	return NULL;
+}
+
+/* -- batches -- */
+
+static enum store_result
+begin(struct store *store)
+{
+	if (store_memory_copy(&store->before, &store->now) != 0)
+		return STORE_FULL;
+	store->batch = true;
+	return STORE_OK;
+}
+
+static void
+end_batch(struct store *store)
+{
+	store_memory_clear(&store->before);
+	store->batch = false;
+}
+
+static void
+undo(struct store *store)
+{
+	struct store_memory_state changed = store->now;
+
+	if (!store->batch)
+		return;
+	store->now = store->before;
+	store->before = changed;
+	end_batch(store);
+}
+
+static enum store_result
+commit(struct store *store)
+{
+	if (!store->batch)
+		return STORE_FULL;
+	end_batch(store);
+	return STORE_OK;
+}
+
+static enum store_result
+finish(struct store *store, enum store_result result)
+{
+	if (result != STORE_OK)
+		undo(store);
+	return result;
+}
+
+/* -- put -- */
+
+static bool
+is_inside(const struct store *store, int64_t day)
+{
+	return (day + 1) * DAY_MS + store->config->dedup_ms >
+	       store_clock(store);
+}
+
+static enum store_result
+add_delivery(struct store *store, int64_t seq, size_t route, int64_t replay,
+    int64_t due_ms)
+{
+	struct store_memory_delivery *d =
+	    store_memory_add_delivery(&store->now, seq, route, replay);
+
+	if (d == NULL)
+		return STORE_FULL;
+	d->due = due_ms;
+	return STORE_OK;
+}
+
+static bool
+is_revivable(const struct store_memory_delivery *d, int64_t now_ms,
+    int64_t revive_after_ms)
+{
+	return d != NULL && d->state == DELIVERY_DEAD &&
+	       (d->died_at > now_ms || now_ms - d->died_at >= revive_after_ms);
+}
+
+static enum store_result
+revive(struct store *store, int64_t seq, int64_t now_ms,
+    int64_t revive_after_ms, struct store_put_result *found)
+{
+	enum store_result result = STORE_OK;
+
+	for (size_t r = 0; r < store->now.n_routes; r++) {
+		const struct store_memory_delivery *d =
+		    store_memory_newest(&store->now, seq, r);
+
+		if (!is_revivable(d, now_ms, revive_after_ms))
+			continue;
+		if (found->revived.len > 0)
+			buf_add_char(&found->revived, ',');
+		buf_add_str(&found->revived, store->now.routes[r].name);
+		result = add_delivery(store, seq, r, d->replay + 1, now_ms);
+		if (result != STORE_OK || found->revived.failed)
+			return STORE_FULL;
+	}
+	return STORE_OK;
+}
+
+static enum store_result
+put_copy(struct store *store, int64_t now_ms, int64_t revive_after_ms,
+    struct store_put_result *found)
+{
+	struct store_memory_event *e =
+	    store_memory_event_by_id(&store->now, found->id);
+
+	found->what = STORE_PUT_DUPLICATE;
+	if (e == NULL)
+		return STORE_OK;
+	found->seq = e->seq;
+	if (e->step != STEP_UNMATCHED)
+		return revive(store, e->seq, now_ms, revive_after_ms, found);
+	e->step = STEP_TODO;
+	e->due = now_ms;
+	found->rerouted = true;
+	return STORE_OK;
+}
+
+static enum store_result
+put_new(struct store *store, const struct event *event, const uint8_t *key,
+    int64_t now_ms, struct store_put_result *found)
+{
+	struct store_memory_event *e;
+	struct store_memory_key *k;
+
+	e = store_memory_add_event(&store->now, event);
+	if (e == NULL)
+		return STORE_FULL;
+	e->due = e->stored_at = now_ms;
+	e->aged = store_clock(store);
+	found->what = STORE_PUT_NEW;
+	found->seq = e->seq;
+	if (key == NULL)
+		return STORE_OK;
+	k = store_memory_add_key(&store->now);
+	if (k == NULL)
+		return STORE_FULL;
+	memcpy(k->key, key, KEYS_LEN);
+	memcpy(k->id, event->id, EVENT_ID_LEN);
+	k->day = store_clock(store) / DAY_MS;
+	return STORE_OK;
+}
+
+static enum store_result
+put(struct store *store, const struct event *event, int64_t now_ms,
+    int64_t revive_after_ms, struct store_put_result *found)
+{
+	const struct store_memory_event *same =
+	    store_memory_event_by_id(&store->now, event->id);
+	const struct store_memory_key *known = NULL;
+	uint8_t key[KEYS_LEN];
+	bool has_key = keys_has(event);
+
+	*found = (struct store_put_result){0};
+	if (!store->batch)
+		return STORE_FULL;
+	memcpy(found->id, event->id, EVENT_ID_LEN);
+	if (has_key && keys_hash(store->hasher, event, key) != 0)
+		return finish(store, STORE_FULL);
+	if (has_key)
+		known = store_memory_key(&store->now, key);
+	if (known != NULL && !is_inside(store, known->day))
+		known = NULL;
+	if (same != NULL || (known != NULL && memcmp(known->id, event->id,
+						  EVENT_ID_LEN) == 0)) {
+		found->what = STORE_PUT_SAME;
+		found->seq = same != NULL ? same->seq : 0;
+		return STORE_OK;
+	}
+	if (known == NULL)
+		return finish(store,
+		    put_new(store, event, has_key ? key : NULL, now_ms, found));
+	memcpy(found->id, known->id, EVENT_ID_LEN);
+	return finish(store, put_copy(store, now_ms, revive_after_ms, found));
+}
+
+/* -- the routing step -- */
+
+static enum store_result
+add_target(struct store *store, int64_t seq, size_t route,
+    const struct store_target *target, int64_t due_ms)
+{
+	struct store_attempt why = {.at_ms = clock_wall_ms(),
+	    .outcome = target->reason,
+	    .detail = target->detail};
+	struct store_memory_delivery *d;
+	struct buf attempts = {0};
+
+	if (store_memory_delivery(&store->now, seq, route, 0) != NULL)
+		return STORE_OK;
+	d = store_memory_add_delivery(&store->now, seq, route, 0);
+	if (d == NULL)
+		return STORE_FULL;
+	d->state = target->state;
+	d->due = due_ms;
+	if (target->state != DELIVERY_EXHAUSTED)
+		return STORE_OK;
+	d->died_at = why.at_ms;
+	d->reason = strdup(target->reason);
+	if (attempts_add(&attempts, NULL, &why) == 0)
+		d->attempts = buf_take(&attempts);
+	buf_clear(&attempts);
+	return d->reason != NULL && d->attempts != NULL ? STORE_OK : STORE_FULL;
+}
+
+static bool
+has_deliveries(const struct store *store, int64_t seq)
+{
+	for (size_t i = 0; i < store->now.n_deliveries; i++) {
+		if (store->now.deliveries[i].seq == seq)
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_todo(const struct store_memory_event *e)
+{
+	return e->step == STEP_TODO || e->step == STEP_FILTERS;
+}
+
+static enum store_result
+route(struct store *store, int64_t seq, const struct store_target *targets,
+    size_t n, bool whole)
+{
+	struct store_memory_event *e = store_memory_event(&store->now, seq);
+	enum store_result result = STORE_OK;
+
+	if (!store->batch)
+		return STORE_FULL;
+	if (e == NULL)
+		return STORE_OK;
+	for (size_t i = 0; i < n && result == STORE_OK; i++) {
+		size_t r =
+		    store_memory_add_route(&store->now, targets[i].route);
+
+		result = r == store->now.n_routes
+			     ? STORE_FULL
+			     : add_target(store, seq, r, &targets[i],
+				   is_todo(e) ? e->due : clock_wall_ms());
+	}
+	if (result != STORE_OK)
+		return finish(store, result);
+	if (!is_todo(e))
+		return STORE_OK;
+	if (!whole)
+		e->step = STEP_FILTERS;
+	else
+		e->step =
+		    has_deliveries(store, seq) ? STEP_ROUTED : STEP_UNMATCHED;
+	return STORE_OK;
+}
+
+static enum store_result
+unmatch(struct store *store, int64_t *after, unsigned limit, unsigned *n)
+{
+	int64_t oldest = store_clock(store) - store->config->keep_unmatched_ms;
+
+	*n = 0;
+	if (!store->batch)
+		return STORE_FULL;
+	if (limit > STORE_PAGE_MAX)
+		limit = STORE_PAGE_MAX;
+	for (size_t i = 0; i < store->now.n_events && *n < limit; i++) {
+		struct store_memory_event *e = &store->now.events[i];
+
+		if (e->seq <= *after || e->step != STEP_UNMATCHED ||
+		    e->aged <= oldest)
+			continue;
+		e->step = STEP_TODO;
+		*after = e->seq;
+		++*n;
+	}
+	return STORE_OK;
+}
+
+/* -- deliveries -- */
+
+static bool
+is_due(const struct store_memory_delivery *d, int64_t now_ms, int64_t horizon)
+{
+	return d->due <= now_ms ||
+	       (horizon < INT64_MAX - now_ms && d->due > now_ms + horizon);
+}
+
+/* Order of due times, those of a clock that was ahead last as they are. */
+static struct store_memory_delivery *
+next_claim(struct store *store, size_t r, int64_t now_ms, int64_t horizon)
+{
+	struct store_memory_delivery *best = NULL;
+
+	for (size_t i = 0; i < store->now.n_deliveries; i++) {
+		struct store_memory_delivery *d = &store->now.deliveries[i];
+
+		if (d->route == r &&
+		    (d->state == DELIVERY_PENDING ||
+			d->state == DELIVERY_WAITING) &&
+		    is_due(d, now_ms, horizon) &&
+		    (best == NULL || d->due < best->due))
+			best = d;
+	}
+	return best;
+}
+
+struct store_delivery *
+store_memory_hand_out(
+    const struct store *store, const struct store_memory_delivery *d)
+{
+	const struct store_memory_event *e =
+	    store_memory_event(&store->now, d->seq);
+	struct store_delivery *out = calloc(1, sizeof *out);
+
+	if (out == NULL)
+		return NULL;
+	out->seq = d->seq;
+	out->replay = (uint32_t)d->replay;
+	out->attempt = (uint32_t)d->attempt;
+	out->first_at_ms = d->first_at;
+	out->died_at_ms = d->died_at;
+	out->route = strdup(store->now.routes[d->route].name);
+	out->reason = d->reason != NULL ? strdup(d->reason) : NULL;
+	out->attempts = strdup(d->attempts != NULL ? d->attempts : "[]");
+	out->event = event_copy(e->shared->event);
+	if (out->route != NULL && out->attempts != NULL && out->event != NULL &&
+	    (d->reason == NULL || out->reason != NULL))
+		return out;
+	store_delivery_free(out);
+	return NULL;
+}
+
+void
+store_memory_free_list(struct store_delivery **list)
+{
+	while (*list != NULL) {
+		struct store_delivery *next = (*list)->next;
+
+		store_delivery_free(*list);
+		*list = next;
+	}
+}
+
+static enum store_result
+claim(struct store *store, const char *name, unsigned n, int64_t now_ms,
+    int64_t horizon_ms, struct store_delivery **out)
+{
+	size_t r = store_memory_route(&store->now, name);
+	struct store_delivery **tail = out;
+	struct store_memory_delivery *d;
+
+	*out = NULL;
+	if (!store->batch)
+		return STORE_FULL;
+	if (n > STORE_CLAIM_MAX)
+		n = STORE_CLAIM_MAX;
+	for (; n > 0; n--, tail = &(*tail)->next) {
+		const struct store_memory_route *route;
+		int64_t paused;
+
+		d = next_claim(store, r, now_ms, horizon_ms);
+		if (d == NULL)
+			break;
+		route = &store->now.routes[r];
+		d->attempt++;
+		*tail = store_memory_hand_out(store, d);
+		if (*tail == NULL) {
+			store_memory_free_list(out);
+			return finish(store, STORE_FULL);
+		}
+		paused = route->paused_ms - d->paused_ms;
+		if (route->paused_at != 0)
+			paused += store_clock(store) - route->paused_at;
+		if (d->first_at != 0)
+			(*tail)->first_at_ms += paused;
+		else
+			d->paused_ms = route->paused_ms;
+		d->first_at = d->first_at != 0 ? d->first_at : now_ms;
+		d->state = DELIVERY_RUNNING;
+		d->due = now_ms;
+	}
+	return STORE_OK;
+}
+
+static int
+replace_text(char **text, const char *value)
+{
+	char *copy = value != NULL ? strdup(value) : NULL;
+
+	if (value != NULL && copy == NULL)
+		return -1;
+	free(*text);
+	*text = copy;
+	return 0;
+}
+
+static int
+add_attempt(struct store_memory_delivery *d, const struct store_attempt *a)
+{
+	struct buf attempts = {0};
+	int bad;
+
+	if (a == NULL)
+		return 0;
+	bad = attempts_add(&attempts, d->attempts, a);
+	if (bad == 0)
+		bad = replace_text(&d->attempts, buf_str(&attempts));
+	buf_clear(&attempts);
+	return bad != 0 ? -1 : store_memory_keep_output(d, a);
+}
+
+static int
+change(struct store *store, struct store_memory_delivery *d,
+    const struct store_settle *s)
+{
+	if (d->state == DELIVERY_CANCELLED && s->state != DELIVERY_DELIVERED) {
+		d->aged = store_clock(store);
+		return add_attempt(d, s->attempt);
+	}
+	if (s->state == DELIVERY_PENDING) {
+		d->attempt -= d->attempt > 0;
+		d->first_at = d->attempt == 0 ? 0 : d->first_at;
+	}
+	if (s->state == DELIVERY_PENDING || s->state == DELIVERY_WAITING)
+		d->due = s->due_ms;
+	if (s->state == DELIVERY_EXHAUSTED) {
+		d->died_at = s->now_ms;
+		if (replace_text(&d->reason, s->reason) != 0)
+			return -1;
+	}
+	if (s->state == DELIVERY_DELIVERED) {
+		d->aged = store_clock(store);
+		replace_text(&d->reason, NULL);
+	}
+	d->state = s->state;
+	return add_attempt(d, s->attempt);
+}
+
+static enum store_result
+settle(struct store *store, const struct store_settle *s)
+{
+	struct store_memory_delivery *d = store_memory_delivery(&store->now,
+	    s->seq, store_memory_route(&store->now, s->route), s->replay);
+
+	if (!store->batch)
+		return STORE_FULL;
+	if (d == NULL ||
+	    (d->state != DELIVERY_RUNNING && d->state != DELIVERY_CANCELLED))
+		return STORE_OK;
+	return finish(store, change(store, d, s) == 0 ? STORE_OK : STORE_FULL);
+}
+
+static enum store_result
+bury(struct store *store, int64_t seq, const char *name, uint32_t replay)
+{
+	struct store_memory_delivery *d = store_memory_delivery(
+	    &store->now, seq, store_memory_route(&store->now, name), replay);
+
+	if (!store->batch)
+		return STORE_FULL;
+	if (d != NULL && d->state == DELIVERY_EXHAUSTED) {
+		d->state = DELIVERY_DEAD;
+		d->aged = store_clock(store);
+	}
+	return STORE_OK;
+}
+
+static enum store_result
+replay(struct store *store, int64_t seq, const char *name, unsigned states,
+    int64_t now_ms, unsigned *n)
+{
+	size_t only = name != NULL ? store_memory_route(&store->now, name) : 0;
+	enum store_result result = STORE_OK;
+
+	*n = 0;
+	if (!store->batch)
+		return STORE_FULL;
+	if (store_memory_event(&store->now, seq) == NULL)
+		return finish(store, STORE_NONE);
+	for (size_t r = 0; r < store->now.n_routes && result == STORE_OK; r++) {
+		const struct store_memory_delivery *d =
+		    store_memory_newest(&store->now, seq, r);
+
+		if ((name != NULL && r != only) || d == NULL ||
+		    (states >> d->state & 1) == 0)
+			continue;
+		result = add_delivery(store, seq, r, d->replay + 1, now_ms);
+		++*n;
+	}
+	return finish(store, result);
+}
+
+static enum store_result
+cancel(struct store *store, const char *name, unsigned limit, unsigned *n)
+{
+	size_t r = store_memory_route(&store->now, name);
+
+	*n = 0;
+	if (!store->batch)
+		return STORE_FULL;
+	if (limit > STORE_CLAIM_MAX)
+		limit = STORE_CLAIM_MAX;
+	for (size_t i = 0; i < store->now.n_deliveries && *n < limit; i++) {
+		struct store_memory_delivery *d = &store->now.deliveries[i];
+
+		if (d->route != r || d->state >= DELIVERY_EXHAUSTED)
+			continue;
+		d->state = DELIVERY_CANCELLED;
+		d->aged = store_clock(store);
+		++*n;
+	}
+	return STORE_OK;
+}
+
+static enum store_result
+set_paused(struct store *store, const char *name, bool paused)
+{
+	struct store_memory_route *r;
+	size_t i;
+
+	if (!store->batch)
+		return STORE_FULL;
+	i = store_memory_add_route(&store->now, name);
+	if (i == store->now.n_routes)
+		return finish(store, STORE_FULL);
+	r = &store->now.routes[i];
+	if (paused == (r->paused_at != 0))
+		return STORE_OK;
+	if (!paused)
+		r->paused_ms += store_clock(store) - r->paused_at;
+	r->paused_at = paused ? store_clock(store) : 0;
+	return STORE_OK;
+}
+
+/* -- retention -- */
+
+static bool
+is_over(const struct store *store, const struct store_memory_event *e)
+{
+	int64_t now = store_clock(store), keep;
+
+	if (e->step == STEP_UNMATCHED)
+		return now - e->aged >= store->config->keep_unmatched_ms;
+	if (e->step != STEP_ROUTED)
+		return false;
+	for (size_t i = 0; i < store->now.n_deliveries; i++) {
+		const struct store_memory_delivery *d =
+		    &store->now.deliveries[i];
+
+		if (d->seq != e->seq)
+			continue;
+		keep = d->state == DELIVERY_DEAD
+			   ? store->config->keep_dead_ms
+			   : store->config->keep_delivered_ms;
+		if (d->state < DELIVERY_DELIVERED || now - d->aged < keep)
+			return false;
+	}
+	return true;
+}
+
+static enum store_result
+purge(struct store *store, int64_t now_ms, bool *more)
+{
+	(void)now_ms;
+	*more = false;
+	if (!store->batch)
+		return STORE_FULL;
+	for (size_t i = store->now.n_keys; i-- > 0;) {
+		if (!is_inside(store, store->now.keys[i].day))
+			store_memory_remove_key(&store->now, i);
+	}
+	for (size_t i = store->now.n_events; i-- > 0;) {
+		if (is_over(store, &store->now.events[i]))
+			store_memory_remove_event(
+			    &store->now, store->now.events[i].seq);
+	}
+	return STORE_OK;
+}
+
+const struct store_ops store_memory = {
+    .scheme = "memory",
+    .open = open_store,
+    .close = close_store,
+    .begin = begin,
+    .commit = commit,
+    .rollback = undo,
+    .put = put,
+    .route = route,
+    .claim = claim,
+    .settle = settle,
+    .bury = bury,
+    .replay = replay,
+    .cancel = cancel,
+    .unmatch = unmatch,
+    .pause = set_paused,
+    .purge = purge,
+    .unrouted = store_memory_unrouted,
+    .next_due = store_memory_next_due,
+    .exhausted = store_memory_exhausted,
+    .list = store_memory_list,
+    .show = store_memory_show,
+    .find = store_memory_find,
+    .counts = store_memory_counts,
+    .paused = store_memory_paused,
+    .space = store_memory_space,
+    .idle = store_memory_idle,
+};

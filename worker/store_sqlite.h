@@ -1,0 +1,273 @@
+/*
+ * store_sqlite - inside the SQLite store
+ *
+ * Shared by the store_sqlite_*.c files only.  One connection, exclusive, WAL,
+ * synchronous=FULL.  Counts, routes and key days are kept in memory beside
+ * their tables: a commit writes what changed, a rollback reads them again.
+ *
+ * The store's own clock (`aged` columns) begins as the wall time of the store's
+ * making and runs with the boot clock.  Over a restart of the machine it
+ * advances by what the wall clock says, but no further than the machine is up:
+ * time it was off is not proven, so things are kept longer, never shorter.
+ */
+
+#ifndef WORKER_STORE_SQLITE_H
+#define WORKER_STORE_SQLITE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <sqlite3.h>
+
+#include "keys.h"
+#include "sql.h"
+#include "store.h"
+
+enum {
+	STORE_SQLITE_DAY_MS = 86400000,
+	STORE_SQLITE_BUDGET_US = 4000,  /* of one call that walks rows */
+	STORE_SQLITE_CLOCK_MS = 60000,  /* how often the clock is written */
+	STORE_SQLITE_KEEP_OUTPUTS = 10, /* of a delivery; SQL_OUTPUT_TRIM */
+};
+
+/* A route the store has heard of; never forgotten.  Number 0 is none: its
+ * counts are of events without deliveries. */
+struct store_sqlite_route {
+	int64_t id;
+	char name[CONFIG_NAME_MAX + 1];
+	int64_t paused_at; /* store clock; 0: not paused */
+	int64_t paused_ms; /* all earlier pauses */
+	int64_t n[DELIVERY__MAX];
+	unsigned dirty; /* bit per count that differs from its table */
+};
+
+enum { COUNT_UNROUTED = 0, COUNT_UNMATCHED = 1 }; /* of route 0 */
+
+struct store_sqlite_keys; /* the tables of keys: store_sqlite_keys.c */
+
+struct store_sqlite_file; /* the path and its lock: store_sqlite_file.c */
+
+struct store {
+	struct sql sql;
+	sqlite3 *db;
+	struct store_sqlite_file *file;
+	const struct config_store *config;
+	struct keys_hasher *hasher;
+	struct store_sqlite_keys *keys;
+	bool batch;
+	bool broken;
+	int64_t next_seq;
+	int64_t batch_seq;                  /* next_seq when the batch began */
+	struct store_sqlite_route **routes; /* by number */
+	size_t n_routes;
+	int64_t wal_pages;     /* in the log */
+	int64_t wal_done;      /* of these copied into the database */
+	int64_t clock_base_ms; /* store clock when the boot clock was … */
+	int64_t clock_boot_ms;
+	int64_t clock_written_ms;
+	int64_t wall_ms; /* the latest told */
+	/* the present pass of retention */
+	int64_t purge_next_ms; /* store clock: when a pass may begin */
+	int64_t purge_cursor;
+	int64_t purge_end; /* events up to it are old enough to look at */
+	int purge_phase;
+};
+
+/* One delivery by its numbers. */
+struct store_sqlite_key {
+	int64_t seq;
+	int64_t route;
+	int64_t replay;
+};
+
+/* -- store_sqlite.c -- */
+
+/* After a failed change: roll the batch back.  Returns `result`. */
+enum store_result
+store_sqlite_end(struct store *store, enum store_result result);
+/* What a change outside a batch, or after one that failed, returns. */
+enum store_result store_sqlite_no_batch(const struct store *store);
+int64_t store_sqlite_clock(const struct store *store);
+
+/* -- store_sqlite_file.c -- */
+
+/* Take the lock, look at what is there; NULL, logged with what to do. */
+struct store_sqlite_file *store_sqlite_file_open(const char *path);
+/* After the database is closed. */
+void store_sqlite_file_close(struct store_sqlite_file *file);
+const char *store_sqlite_file_path(const struct store_sqlite_file *file);
+/* Whether a log was left by an unclean stop. */
+bool store_sqlite_file_unclean(const struct store_sqlite_file *file);
+/* Random number of this run of the machine, "" when unknown. */
+const char *store_sqlite_file_boot(const struct store_sqlite_file *file);
+/* Bytes of database and log, and free ones of the file system.  0 or -1. */
+int store_sqlite_file_space(
+    const struct store_sqlite_file *file, struct store_space *space);
+
+/* -- store_sqlite_open.c -- */
+
+struct store *store_sqlite_open(const struct store_options *options);
+void store_sqlite_close(struct store *store);
+/* Write the clock.  Inside a batch. */
+enum store_result store_sqlite_save_clock(struct store *store);
+
+/* -- store_sqlite_count.c -- */
+
+/* Read routes and counts.  0, or another result, logged. */
+enum store_result store_sqlite_counts_load(struct store *store);
+enum store_result store_sqlite_counts_save(struct store *store);
+void store_sqlite_counts_free(struct store *store);
+/* Forget what is not saved; for before a load. */
+void store_sqlite_count(
+    struct store *store, int64_t route, unsigned state, int64_t change);
+/* NULL when the store has not heard of it. */
+struct store_sqlite_route *
+store_sqlite_route(struct store *store, const char *name);
+/* The same, made when new. */
+enum store_result store_sqlite_route_make(
+    struct store *store, const char *name, struct store_sqlite_route **route);
+const char *store_sqlite_route_name(const struct store *store, int64_t id);
+enum store_result
+store_sqlite_counts(struct store *store, struct store_count **counts, size_t *n,
+    int64_t *unrouted, int64_t *unmatched);
+enum store_result
+store_sqlite_pause(struct store *store, const char *route, bool paused);
+bool store_sqlite_paused(struct store *store, const char *route);
+
+/* -- store_sqlite_keys.c -- */
+
+enum store_result store_sqlite_keys_load(struct store *store);
+enum store_result store_sqlite_keys_save(struct store *store);
+void store_sqlite_keys_free(struct store *store);
+/* Remember a key for `id`: STORE_OK; or, when it is known inside the window,
+ * STORE_NONE with the first id in `first`. */
+enum store_result
+store_sqlite_keys_add(struct store *store, const uint8_t key[KEYS_LEN],
+    const uint8_t id[EVENT_ID_LEN], uint8_t first[EVENT_ID_LEN]);
+/* Take back what was just added. */
+enum store_result
+store_sqlite_keys_remove(struct store *store, const uint8_t key[KEYS_LEN]);
+/* Drop (a part of) the oldest table outside the window.  *more: look again. */
+enum store_result store_sqlite_keys_purge(struct store *store, bool *more);
+/* Read some keys into a filter; whether there is more to do. */
+bool store_sqlite_keys_idle(struct store *store);
+
+/* -- store_sqlite_put.c -- */
+
+enum store_result
+store_sqlite_put(struct store *store, const struct event *event, int64_t now_ms,
+    int64_t revive_after_ms, struct store_put_result *result);
+enum store_result store_sqlite_route_event(struct store *store, int64_t seq,
+    const struct store_target *targets, size_t n, bool whole);
+enum store_result store_sqlite_unmatch(
+    struct store *store, int64_t *after, unsigned limit, unsigned *n);
+
+/* -- store_sqlite_row.c -- */
+
+/* A row of SQL_DELIVERY_GET; texts point into it until it is reset. */
+struct store_sqlite_row {
+	sqlite3_stmt *statement;
+	enum delivery_state state;
+	int64_t due;
+	int64_t attempt;
+	int64_t first_at;
+	int64_t paused_ms;
+	int64_t died_at;
+	const char *reason;
+	const char *attempts;
+};
+
+/* What SQL_DELIVERY_END writes. */
+struct store_sqlite_ending {
+	enum delivery_state state;
+	int64_t due;
+	int64_t attempt;
+	int64_t first_at;
+	int64_t died_at;
+	const char *reason;
+	const char *attempts;
+};
+
+/* STORE_NONE when there is no such delivery; else the caller resets
+ * row->statement. */
+enum store_result store_sqlite_row_get(struct store *store,
+    const struct store_sqlite_key *key, struct store_sqlite_row *row);
+/* Write a delivery's new state and count it.  The row the texts come from may
+ * still stand open. */
+enum store_result
+store_sqlite_row_end(struct store *store, const struct store_sqlite_key *key,
+    enum delivery_state old, const struct store_sqlite_ending *e);
+/* The row as it is, but for the state. */
+struct store_sqlite_ending store_sqlite_ending(
+    const struct store_sqlite_row *row, enum delivery_state state);
+/* Append the (event, replay) rows of a statement to keys[*n]; its LIMIT keeps
+ * them within STORE_CLAIM_MAX. */
+enum store_result store_sqlite_list_keys(sqlite3_stmt *row, int64_t route,
+    struct store_sqlite_key keys[STORE_CLAIM_MAX], size_t *n);
+/* The first n deliveries that are running or exhausted. */
+enum store_result
+store_sqlite_list_kept(struct store *store, enum delivery_state state, size_t n,
+    struct store_sqlite_key keys[STORE_CLAIM_MAX], size_t *found);
+
+/* -- store_sqlite_delivery.c -- */
+
+enum store_result
+store_sqlite_settle(struct store *store, const struct store_settle *settle);
+enum store_result store_sqlite_bury(
+    struct store *store, int64_t seq, const char *route, uint32_t replay);
+enum store_result store_sqlite_replay(struct store *store, int64_t seq,
+    const char *route, unsigned states, int64_t now_ms, unsigned *n);
+enum store_result store_sqlite_cancel(
+    struct store *store, const char *route, unsigned limit, unsigned *n);
+/* A new delivery, pending from due_ms on. */
+enum store_result store_sqlite_deliver(
+    struct store *store, const struct store_sqlite_key *key, int64_t due_ms);
+/* `running` of an earlier life become `waiting`. */
+enum store_result store_sqlite_recover(struct store *store, int64_t now_ms);
+/* -- store_sqlite_claim.c -- */
+
+enum store_result
+store_sqlite_claim(struct store *store, const char *route, unsigned n,
+    int64_t now_ms, int64_t horizon_ms, struct store_delivery **out);
+enum store_result
+store_sqlite_next_due(struct store *store, const char *route, int64_t *due_ms);
+enum store_result store_sqlite_exhausted(
+    struct store *store, unsigned n, struct store_delivery **out);
+
+/* -- store_sqlite_read.c -- */
+
+/* The event of a row of SQL_EVENT_GET or SQL_EVENT_HEAD (without body); it
+ * points into the row.  Whether it is whole; damage is logged. */
+bool store_sqlite_event(
+    struct store *store, sqlite3_stmt *row, struct event *event, bool body);
+/* A copy of an event; STORE_NONE when there is none.  *damaged, logged. */
+enum store_result store_sqlite_event_copy(
+    struct store *store, int64_t seq, struct event **event, bool *damaged);
+enum store_result
+store_sqlite_unrouted(struct store *store, bool filtered, int64_t after,
+    unsigned n, struct event **out, int64_t *seqs, unsigned *found);
+enum store_result store_sqlite_show(struct store *store,
+    const uint8_t id[EVENT_ID_LEN], store_row_fn *fn, void *arg);
+enum store_result store_sqlite_find(struct store *store, const char *part,
+    uint8_t ids[2][EVENT_ID_LEN], unsigned *found);
+/* Whether the event waits for the routing step. */
+enum store_result
+store_sqlite_is_todo(struct store *store, int64_t seq, bool *todo);
+
+/* -- store_sqlite_list.c -- */
+
+enum store_result store_sqlite_list(struct store *store,
+    const struct store_query *query, store_row_fn *fn, void *arg);
+
+/* -- store_sqlite_purge.c -- */
+
+enum store_result
+store_sqlite_purge(struct store *store, int64_t now_ms, bool *more);
+/* Copy the log into the database when it has grown to `pages`. */
+enum store_result store_sqlite_checkpoint(struct store *store, int64_t pages);
+bool store_sqlite_idle(struct store *store);
+enum store_result
+store_sqlite_space(struct store *store, struct store_space *space);
+
+#endif

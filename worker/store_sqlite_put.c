@@ -1,0 +1,388 @@
+#include <string.h>
+
+#include "../shared/clock.h"
+#include "../shared/log.h"
+#include "attempts.h"
+#include "store_sqlite.h"
+
+enum { ROUTES_MAX = 1024 }; /* a copy can revive in one go */
+
+/* The number of a stored event; STORE_NONE when it is not there. */
+static enum store_result
+find_seq(struct store *store, const uint8_t id[EVENT_ID_LEN], int64_t *seq)
+{
+	return sql_value(
+	    sql_bind(&store->sql, SQL_EVENT_SEQ, "b", id, (size_t)EVENT_ID_LEN),
+	    seq);
+}
+
+static enum store_result
+add_todo(struct store *store, int64_t seq, bool filtered, int64_t due_ms)
+{
+	enum store_result result;
+
+	result = sql_run(sql_bind(&store->sql, SQL_TODO_INSERT, "iii",
+	    (int64_t)filtered, seq, due_ms));
+	if (result == STORE_OK)
+		store_sqlite_count(store, 0, COUNT_UNROUTED, 1);
+	return result;
+}
+
+static enum store_result
+remove_todo(struct store *store, int64_t seq, int64_t filtered)
+{
+	enum store_result result;
+
+	result = sql_run(
+	    sql_bind(&store->sql, SQL_TODO_DELETE, "ii", filtered, seq));
+	if (result == STORE_OK)
+		store_sqlite_count(store, 0, COUNT_UNROUTED, -1);
+	return result;
+}
+
+/* -- a copy of an event -- */
+
+/* The newest delivery of a route is dead long enough. */
+static bool
+is_revivable(sqlite3_stmt *row, int64_t now_ms, int64_t revive_after_ms)
+{
+	int64_t died_at = sqlite3_column_int64(row, 3);
+
+	return sqlite3_column_int(row, 2) == DELIVERY_DEAD &&
+	       (died_at > now_ms || now_ms - died_at >= revive_after_ms);
+}
+
+/* Collect the deliveries to begin anew; rows come by route and replay. */
+static enum store_result
+find_dead(struct store *store, int64_t seq, int64_t now_ms,
+    int64_t revive_after_ms, struct store_sqlite_key keys[ROUTES_MAX],
+    size_t *n)
+{
+	sqlite3_stmt *row =
+	    sql_bind(&store->sql, SQL_DELIVERY_NEWEST, "i", seq);
+	enum store_result result;
+	bool dead = false;
+
+	*n = 0;
+	while (sql_row(row, &result)) {
+		int64_t route = sqlite3_column_int64(row, 0);
+
+		/* A later replay of the same route decides over this one. */
+		if (dead && keys[*n].route != route)
+			++*n;
+		if (*n == ROUTES_MAX) {
+			sqlite3_reset(row);
+			return STORE_OK;
+		}
+		dead = is_revivable(row, now_ms, revive_after_ms);
+		keys[*n] = (struct store_sqlite_key){
+		    seq, route, sqlite3_column_int64(row, 1) + 1};
+	}
+	if (dead)
+		++*n;
+	return result;
+}
+
+static enum store_result
+revive(struct store *store, int64_t seq, int64_t now_ms,
+    int64_t revive_after_ms, struct store_put_result *found)
+{
+	struct store_sqlite_key keys[ROUTES_MAX];
+	enum store_result result;
+	size_t n;
+
+	result = find_dead(store, seq, now_ms, revive_after_ms, keys, &n);
+	for (size_t i = 0; i < n && result == STORE_OK; i++) {
+		result = store_sqlite_deliver(store, &keys[i], now_ms);
+		if (i > 0)
+			buf_add_char(&found->revived, ',');
+		buf_add_str(&found->revived,
+		    store_sqlite_route_name(store, keys[i].route));
+	}
+	if (found->revived.failed)
+		return STORE_FULL;
+	return result;
+}
+
+/* An event that matched nothing is to be routed again. */
+static enum store_result
+reroute(struct store *store, int64_t seq, int64_t due_ms)
+{
+	enum store_result result;
+
+	result = sql_run(sql_bind(&store->sql, SQL_UNMATCHED_DELETE, "i", seq));
+	if (result != STORE_OK)
+		return result;
+	if (sqlite3_changes(store->db) == 0)
+		return STORE_NONE;
+	store_sqlite_count(store, 0, COUNT_UNMATCHED, -1);
+	return add_todo(store, seq, false, due_ms);
+}
+
+static enum store_result
+put_copy(struct store *store, int64_t now_ms, int64_t revive_after_ms,
+    struct store_put_result *found)
+{
+	enum store_result result = find_seq(store, found->id, &found->seq);
+
+	found->what = STORE_PUT_DUPLICATE;
+	/* Purged already: the key alone is known. */
+	if (result == STORE_NONE)
+		return STORE_OK;
+	if (result != STORE_OK)
+		return result;
+	result = reroute(store, found->seq, now_ms);
+	found->rerouted = result == STORE_OK;
+	if (result != STORE_NONE)
+		return result;
+	return revive(store, found->seq, now_ms, revive_after_ms, found);
+}
+
+/* -- a new event -- */
+
+static enum store_result
+insert(struct store *store, const struct event *e, int64_t now_ms)
+{
+	sqlite3_stmt *statement = sql_bind(&store->sql, SQL_EVENT_INSERT,
+	    "ibiiittttttttttiibib", store->next_seq, (const void *)e->id,
+	    (size_t)EVENT_ID_LEN, e->received_at_ms, now_ms,
+	    store_sqlite_clock(store), e->source, e->key, e->type, e->remote,
+	    e->method, e->path, e->query, e->content_type, e->headers,
+	    e->scheme, (int64_t)e->dedup, (int64_t)e->probe,
+	    (const void *)e->sha256, (size_t)EVENT_SHA256_LEN,
+	    (int64_t)e->body_len, e->body, e->body_len);
+	enum store_result result = sql_run(statement);
+
+	if (result == STORE_OK && sqlite3_changes(store->db) == 0)
+		return STORE_NONE;
+	return result;
+}
+
+static enum store_result
+put_new(struct store *store, const struct event *event, const uint8_t *key,
+    int64_t now_ms, struct store_put_result *found)
+{
+	enum store_result result = insert(store, event, now_ms);
+
+	memcpy(found->id, event->id, EVENT_ID_LEN);
+	if (result == STORE_NONE) {
+		found->what = STORE_PUT_SAME;
+		result = find_seq(store, event->id, &found->seq);
+		if (result == STORE_OK && key != NULL)
+			result = store_sqlite_keys_remove(store, key);
+		return result;
+	}
+	if (result != STORE_OK)
+		return result;
+	found->what = STORE_PUT_NEW;
+	found->seq = store->next_seq++;
+	return add_todo(store, found->seq, false, now_ms);
+}
+
+/* The key is known; the id may be so too: then it is no copy but the same. */
+static enum store_result
+put_known(struct store *store, const struct event *event, int64_t now_ms,
+    int64_t revive_after_ms, struct store_put_result *found)
+{
+	enum store_result result = find_seq(store, event->id, &found->seq);
+
+	if (result == STORE_OK ||
+	    (result == STORE_NONE &&
+		memcmp(found->id, event->id, EVENT_ID_LEN) == 0)) {
+		found->what = STORE_PUT_SAME;
+		memcpy(found->id, event->id, EVENT_ID_LEN);
+		return STORE_OK;
+	}
+	if (result != STORE_NONE)
+		return result;
+	return put_copy(store, now_ms, revive_after_ms, found);
+}
+
+enum store_result
+store_sqlite_put(struct store *store, const struct event *event, int64_t now_ms,
+    int64_t revive_after_ms, struct store_put_result *found)
+{
+	uint8_t key[KEYS_LEN];
+	bool has_key = keys_has(event);
+	enum store_result result = STORE_OK;
+
+	*found = (struct store_put_result){0};
+	if (!store->batch)
+		return store_sqlite_no_batch(store);
+	if (has_key && keys_hash(store->hasher, event, key) != 0)
+		result = STORE_FULL;
+	else if (has_key)
+		result =
+		    store_sqlite_keys_add(store, key, event->id, found->id);
+	if (result == STORE_NONE)
+		result =
+		    put_known(store, event, now_ms, revive_after_ms, found);
+	else if (result == STORE_OK)
+		result =
+		    put_new(store, event, has_key ? key : NULL, now_ms, found);
+	if (result != STORE_OK)
+		buf_clear(&found->revived);
+	return store_sqlite_end(store, result);
+}
+
+/* -- the routing step -- */
+
+static enum store_result
+insert_delivery(struct store *store, const struct store_sqlite_key *key,
+    const struct store_target *target, int64_t due_ms)
+{
+	struct store_attempt why = {.at_ms = clock_wall_ms(),
+	    .outcome = target->reason,
+	    .detail = target->detail};
+	bool ended = target->state == DELIVERY_EXHAUSTED;
+	struct buf attempts = {0};
+	enum store_result result;
+
+	if (ended && attempts_add(&attempts, NULL, &why) != 0)
+		return STORE_FULL;
+	result = sql_run(sql_bind(&store->sql, SQL_DELIVERY_INSERT, "iiiiiitt",
+	    key->seq, key->route, key->replay, (int64_t)target->state, due_ms,
+	    ended ? why.at_ms : (int64_t)0, ended ? target->reason : NULL,
+	    ended ? buf_str(&attempts) : NULL));
+	if (result == STORE_OK && sqlite3_changes(store->db) == 1)
+		store_sqlite_count(
+		    store, key->route, (unsigned)target->state, 1);
+	buf_clear(&attempts);
+	return result;
+}
+
+enum store_result
+store_sqlite_deliver(
+    struct store *store, const struct store_sqlite_key *key, int64_t due_ms)
+{
+	const struct store_target target = {.state = DELIVERY_PENDING};
+
+	return insert_delivery(store, key, &target, due_ms);
+}
+
+/* STORE_NONE: the event does not wait for routing. */
+static enum store_result
+get_todo(struct store *store, int64_t seq, int64_t *filtered, int64_t *due)
+{
+	sqlite3_stmt *row = sql_bind(&store->sql, SQL_TODO_GET, "i", seq);
+	enum store_result result;
+
+	if (!sql_row(row, &result))
+		return result == STORE_OK ? STORE_NONE : result;
+	*filtered = sqlite3_column_int64(row, 0);
+	*due = sqlite3_column_int64(row, 1);
+	sqlite3_reset(row);
+	return STORE_OK;
+}
+
+enum store_result
+store_sqlite_is_todo(struct store *store, int64_t seq, bool *todo)
+{
+	int64_t filtered, due;
+	enum store_result result = get_todo(store, seq, &filtered, &due);
+
+	*todo = result == STORE_OK;
+	return result == STORE_NONE ? STORE_OK : result;
+}
+
+static enum store_result
+add_unmatched(struct store *store, int64_t seq, int64_t due_ms)
+{
+	enum store_result result;
+
+	result = sql_run(sql_bind(&store->sql, SQL_UNMATCHED_INSERT, "iii", seq,
+	    due_ms, store_sqlite_clock(store)));
+	if (result == STORE_OK)
+		store_sqlite_count(store, 0, COUNT_UNMATCHED, 1);
+	return result;
+}
+
+/* Every target is in: the event leaves the list, or waits for the filters. */
+static enum store_result
+move_todo(struct store *store, int64_t seq, int64_t filtered, int64_t due_ms,
+    bool whole)
+{
+	enum store_result result;
+	int64_t any;
+
+	if (!whole && filtered)
+		return STORE_OK;
+	result = remove_todo(store, seq, filtered);
+	if (result == STORE_OK && !whole)
+		return add_todo(store, seq, true, due_ms);
+	if (result == STORE_OK)
+		result = sql_value(
+		    sql_bind(&store->sql, SQL_DELIVERY_ANY, "i", seq), &any);
+	return result == STORE_NONE ? add_unmatched(store, seq, due_ms)
+				    : result;
+}
+
+static enum store_result
+route_event(struct store *store, int64_t seq,
+    const struct store_target *targets, size_t n, bool whole)
+{
+	struct store_sqlite_key key = {.seq = seq};
+	int64_t filtered = 0, due_ms = clock_wall_ms(), received;
+	struct store_sqlite_route *route;
+	enum store_result result = get_todo(store, seq, &filtered, &due_ms);
+	bool todo = result == STORE_OK;
+
+	if (result == STORE_NONE)
+		result = sql_value(
+		    sql_bind(&store->sql, SQL_EVENT_RECEIVED, "i", seq),
+		    &received);
+	if (result == STORE_NONE) {
+		log_warn("route_unknown_event", log_int("seq", seq));
+		return STORE_OK;
+	}
+	for (size_t i = 0; i < n && result == STORE_OK; i++) {
+		result =
+		    store_sqlite_route_make(store, targets[i].route, &route);
+		if (result != STORE_OK)
+			break;
+		key.route = route->id;
+		result = insert_delivery(store, &key, &targets[i], due_ms);
+	}
+	if (result == STORE_OK && todo)
+		result = move_todo(store, seq, filtered, due_ms, whole);
+	return result;
+}
+
+enum store_result
+store_sqlite_route_event(struct store *store, int64_t seq,
+    const struct store_target *targets, size_t n, bool whole)
+{
+	if (!store->batch)
+		return store_sqlite_no_batch(store);
+	return store_sqlite_end(
+	    store, route_event(store, seq, targets, n, whole));
+}
+
+/* -- after a reload -- */
+
+enum store_result
+store_sqlite_unmatch(
+    struct store *store, int64_t *after, unsigned limit, unsigned *n)
+{
+	int64_t seqs[STORE_PAGE_MAX], dues[STORE_PAGE_MAX];
+	const int64_t oldest =
+	    store_sqlite_clock(store) - store->config->keep_unmatched_ms;
+	enum store_result result;
+	sqlite3_stmt *row;
+	unsigned found = 0;
+
+	if (!store->batch)
+		return store_sqlite_no_batch(store);
+	if (limit > STORE_PAGE_MAX)
+		limit = STORE_PAGE_MAX;
+	row = sql_bind(&store->sql, SQL_UNMATCHED_LIST, "iii", *after, oldest,
+	    (int64_t)limit);
+	while (sql_row(row, &result)) {
+		seqs[found] = *after = sqlite3_column_int64(row, 0);
+		dues[found++] = sqlite3_column_int64(row, 1);
+	}
+	for (unsigned i = 0; i < found && result == STORE_OK; i++)
+		result = reroute(store, seqs[i], dues[i]);
+	*n = found;
+	return store_sqlite_end(store, result);
+}
