@@ -105,6 +105,17 @@ print_sources(const json_t *status)
 	return out_table_print(table);
 }
 
+/* What keeps a route from going on. */
+static const char *
+describe_route(const json_t *route)
+{
+	if (out_flag(route, "orphaned"))
+		return "not configured";
+	if (!out_flag(route, "enabled"))
+		return "not enabled";
+	return out_flag(route, "paused") ? "paused" : "";
+}
+
 static int
 print_routes(const json_t *status)
 {
@@ -131,10 +142,7 @@ print_routes(const json_t *status)
 		out_cellf(table, "%lld", (long long)status_waiting(route));
 		out_cell(
 		    table, out_since(out_member(route, "oldest_at"), text));
-		out_cellf(table, "%s%s%s",
-		    out_flag(route, "orphaned") ? "not configured " : "",
-		    out_flag(route, "paused") ? "paused " : "",
-		    out_flag(route, "enabled") ? "" : "not enabled");
+		out_cell(table, describe_route(route));
 	}
 	return out_table_print(table);
 }

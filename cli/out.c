@@ -102,16 +102,21 @@ out_cellf(struct out_table *table, const char *fmt, ...)
 static void
 print_row(const struct out_table *table, char *const *cells, const int *widths)
 {
-	for (size_t i = 0; i < table->columns; i++) {
+	size_t columns = table->columns;
+
+	/* nothing is printed behind the last cell that says something */
+	while (columns > 1 && cells[columns - 1][0] == '\0')
+		columns--;
+	for (size_t i = 0; i < columns; i++) {
 		int pad = widths[i] - width(cells[i]);
 
 		if (table->right[i])
 			printf("%*s%s", pad, "", cells[i]);
-		else if (i + 1 < table->columns)
+		else if (i + 1 < columns)
 			printf("%s%*s", cells[i], pad, "");
 		else
 			fputs(cells[i], stdout);
-		fputs(i + 1 < table->columns ? "  " : "\n", stdout);
+		fputs(i + 1 < columns ? "  " : "\n", stdout);
 	}
 }
 
