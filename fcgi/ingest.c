@@ -258,6 +258,15 @@ is_type_accepted(const struct ingest *ingest)
 	return pattern_list_match(types->items, types->n, media, false, &by);
 }
 
+static bool
+is_json(const void *body, size_t len)
+{
+	const struct jsonpick_pointer no_pointer[1] = {{0}};
+	struct jsonpick_value no_value[1];
+
+	return jsonpick_scan(body, len, no_pointer, 0, no_value) == 0;
+}
+
 /* A key that is not there tells no copies apart. */
 static enum event_dedup
 dedup_of(const struct ingest *ingest, const char *key)
@@ -356,8 +365,7 @@ ingest_body(
 		goto out;
 	if (!is_type_accepted(ingest))
 		step = ingest_refuse(ingest, REFUSAL_CONTENT_TYPE);
-	else if (ingest->source->check_json &&
-		 jsonpick_scan(body, len, NULL, 0, NULL) != 0)
+	else if (ingest->source->check_json && !is_json(body, len))
 		step = ingest_refuse(ingest, REFUSAL_NOT_JSON);
 	else if (fill_event(ingest, &request) != 0)
 		step = ingest_refuse(ingest, REFUSAL_NO_MEMORY);

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +27,11 @@
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
-enum { WATCH_MS = 250 };
+enum {
+	WATCH_MS = 250,
+	/* heaps of malloc: one for each thread would double what we hold */
+	HEAPS_MAX = 2,
+};
 
 static const char ident[] = "gaff.fcgi";
 
@@ -94,6 +99,7 @@ harden(void)
 	const struct rlimit none = {0, 0};
 	size_t seed = 0;
 
+	(void)mallopt(M_ARENA_MAX, HEAPS_MAX);
 	(void)setrlimit(RLIMIT_CORE, &none);
 	(void)prctl(PR_SET_DUMPABLE, 0);
 	if (getrandom(&seed, sizeof seed, 0) == (ssize_t)sizeof seed)
