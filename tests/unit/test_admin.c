@@ -369,6 +369,7 @@ test_replay(void **state)
 	data = ask_ok(f, "replay", args);
 	assert_int_equal(number(data, "replayed"), 0);
 	json_decref(data);
+	assert_int_equal(f->due, 1);
 }
 
 static void
