@@ -84,9 +84,11 @@ print_owner(const char *path)
 static void
 say_denied(const char *name, const char *path)
 {
-	const struct passwd *me = getpwuid(geteuid());
+	const struct passwd *user = getpwuid(geteuid());
+	char me[64]; /* the next getpwuid() takes the memory */
 	char part[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
 
+	snprintf(me, sizeof(me), "%s", user != NULL ? user->pw_name : "?");
 	fprintf(stderr, "gaff: worker %s: permission denied: ", name);
 	for (const char *p = strchr(path + 1, '/'); p != NULL;
 	     p = strchr(p + 1, '/')) {
@@ -98,7 +100,7 @@ say_denied(const char *name, const char *path)
 	}
 	print_owner(path);
 end:
-	fprintf(stderr, "; you are %s\n", me != NULL ? me->pw_name : "unknown");
+	fprintf(stderr, "; you are %s\n", me);
 }
 
 /* Connect by hand to an ipc socket: libzmq would try for ever and not say why.
