@@ -17,7 +17,7 @@ for program; do
 	if [ "$bad" -eq 0 ] && { [ "$status" -ne 0 ] || [ "$good" -eq 0 ]; }; then
 		bad=1
 	fi
-	[ "$bad" -eq 0 ] || printf '%s\n' "$output"
+	[ "$bad" -eq 0 ] || printf '%s\n' "$output" | grep -v '^\[ *\(RUN\|OK\) *\]'
 	printf '%-28s %4d passed %4d failed\n' "$name" "$good" "$bad"
 	passed=$((passed + good)) failed=$((failed + bad))
 done
