@@ -8,6 +8,7 @@
 #ifndef FCGI_FRONT_H
 #define FCGI_FRONT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "watch.h"
@@ -36,6 +37,7 @@ struct front_ops {
 struct front {
 	const struct front_ops *ops;
 	char *const *envp; /* CGI variables, until close */
+	bool once;         /* the process began with this request */
 };
 
 /*

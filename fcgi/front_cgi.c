@@ -84,6 +84,7 @@ front_cgi_open(void)
 		return NULL;
 	cgi->front.ops = &cgi_ops;
 	cgi->front.envp = environ;
+	cgi->front.once = true;
 	cgi->left = length != NULL ? strtoul(length, NULL, 10) : 0;
 	return &cgi->front;
 }

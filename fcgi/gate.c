@@ -1,6 +1,7 @@
 #include "gate.h"
 
 #include <inttypes.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@
 enum {
 	DRAIN_MS = 1000, /* for a body that nobody will look at */
 	DRAIN_BYTES = 8 << 20,
+	START_MS = 500, /* for a link to come up */
 };
 
 struct gate {
@@ -277,13 +279,25 @@ store(struct request *request)
 	refuse(request);
 }
 
+/* Whether a worker is accepting; a link that has only just been started gets
+ * the time to come up. */
+static bool
+is_ready(const struct request *request)
+{
+	const struct link *link = request->gate->link;
+	int64_t until = clock_boot_ms() + START_MS;
+
+	while (request->front->once && !link_ready(link) &&
+	       clock_boot_ms() < until)
+		(void)poll(NULL, 0, 1);
+	return !atomic_load(&request->gate->draining) && link_ready(link);
+}
+
 static void
 answer_health(struct request *request, enum ingest_step step)
 {
-	struct gate *gate = request->gate;
 	struct buf answer = {0};
-	bool good = step == INGEST_HEALTH ||
-		    (!atomic_load(&gate->draining) && link_ready(gate->link));
+	bool good = step == INGEST_HEALTH || is_ready(request);
 
 	drain(request->front);
 	(void)reply_health(&answer, good);
