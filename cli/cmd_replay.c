@@ -49,12 +49,13 @@ static const struct options options = {
 static json_t *
 wanted_states(bool with_ids)
 {
-	json_t *list = json_array();
+	json_t *list;
 
 	if (with_ids && states.n == 0)
 		return json_pack("[s, s, s]", "dead", "delivered", "cancelled");
 	if (states.n == 0)
 		return json_pack("[s]", "dead");
+	list = json_array();
 	for (size_t i = 0; i < states.n; i++)
 		json_array_append_new(list, json_string(states.items[i]));
 	return list;
