@@ -1,0 +1,260 @@
+/* Id and type of an event, and handshakes. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../shared/scheme.h"
+#include "requests.h"
+#include "support.h"
+
+static void
+check_facts(const char *scheme, const char *key, const char *type, bool probe)
+{
+	struct scheme_facts facts;
+
+	assert_int_equal(
+	    scheme_find(scheme_builtin(scheme), &requests_sent.request, &facts),
+	    0);
+	assert_string_equal(buf_str(&facts.key), key);
+	assert_string_equal(buf_str(&facts.type), type);
+	assert_int_equal(facts.probe, probe);
+	scheme_facts_clear(&facts);
+}
+
+static void
+test_github_facts(void **state)
+{
+	(void)state;
+	requests_begin("{\"action\":\"opened\"}");
+	requests_put(NULL, "x-github-delivery", "72d3162e");
+	requests_put(NULL, "x-github-event", "pull_request");
+	check_facts("github", "72d3162e", "pull_request.opened", false);
+	requests_sent.request.body = "{\"ref\":1}";
+	requests_sent.request.body_len = 9;
+	check_facts("github", "72d3162e", "pull_request", false);
+
+	requests_begin("payload=%7B%22action%22%3A%22opened%22%7D");
+	requests_sent.request.content_type =
+	    "application/x-www-form-urlencoded";
+	requests_put(NULL, "x-github-event", "issues");
+	check_facts("github", "", "issues.opened", false);
+
+	requests_begin("{}");
+	requests_put(NULL, "x-github-event", "ping");
+	check_facts("github", "", "ping", true);
+	requests_begin("{\"action\":\"opened\"}");
+	check_facts("github", "", "", false);
+}
+
+static void
+test_other_facts(void **state)
+{
+	(void)state;
+	requests_begin(REQUESTS_BODY);
+	check_facts("stripe", "evt_1", "a.b", false);
+	check_facts("slack", "Ev1", "a.b", false);
+	check_facts("hmac", "", "", false);
+	check_facts("none", "", "", false);
+	requests_begin("{\"event_id\":\"Ev1\",\"event\":{\"type\":\"message\"},"
+		       "\"type\":\"event_callback\"}");
+	check_facts("slack", "Ev1", "message", false);
+	requests_begin("command=%2Fweather&text=94070");
+	check_facts("slack", "", "/weather", false);
+	requests_begin("payload=%7B%22type%22%3A%22block_actions%22%7D");
+	check_facts("slack", "", "block_actions", false);
+
+	requests_begin(REQUESTS_BODY);
+	requests_put(NULL, "shopify-webhook-id", "w2");
+	requests_put(NULL, "x-shopify-topic", "orders/create");
+	check_facts("shopify", "w2", "orders/create", false);
+	requests_put(NULL, "x-shopify-webhook-id", "w1");
+	check_facts("shopify", "w1", "orders/create", false);
+	requests_begin(REQUESTS_BODY);
+	requests_put(NULL, "webhook-id", "msg_1");
+	check_facts("standard-webhooks", "msg_1", "a.b", false);
+}
+
+/* What must not be stored counts as not found. */
+static void
+test_unfit_facts(void **state)
+{
+	static const char *const bodies[] = {"{\"id\":\"a\\nb\"}",
+	    "{\"id\":\"\"}", "{\"id\":null}", "{\"id\":{}}", "{\"id\":[1]}",
+	    "{\"id\":\"\\u0000\"}", "{\"id\":\"\\ud800\"}", "not json",
+	    "{\"id\":1,\"id\":2}", "", "{\"id\":\"\\u007f\"}"};
+	char long_body[600] = "{\"id\":\"";
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bodies) / sizeof(*bodies); i++) {
+		requests_begin(bodies[i]);
+		check_facts("stripe", "", "", false);
+	}
+	memset(long_body + 7, 'x', 513);
+	memcpy(long_body + 7 + 513, "\"}", 3);
+	requests_begin(long_body);
+	check_facts("stripe", "", "", false);
+	requests_begin("{\"id\":17}");
+	check_facts("stripe", "17", "", false);
+	requests_begin(REQUESTS_BODY);
+	requests_put(NULL, "webhook-id", "not \xff utf-8");
+	check_facts("standard-webhooks", "", "a.b", false);
+	requests_begin(REQUESTS_BODY);
+	requests_put(NULL, "webhook-id", "\xc3\xa9");
+	check_facts("standard-webhooks", "\xc3\xa9", "a.b", false);
+}
+
+/* The content type is not signed: it must not change what is read. */
+static void
+test_content_type_is_no_matter(void **state)
+{
+	(void)state;
+	requests_begin("{\"event_id\":\"Ev1\",\"type\":\"x\"}");
+	requests_sent.request.content_type =
+	    "application/x-www-form-urlencoded";
+	check_facts("slack", "Ev1", "x", false);
+	requests_begin("command=%2Fx");
+	requests_sent.request.content_type = "application/json";
+	check_facts("slack", "", "/x", false);
+}
+
+static void
+test_key_signed(void **state)
+{
+	static const struct {
+		const char *base;
+		const char *settings[6];
+		bool is_signed;
+	} rows[] = {
+	    {"github", {NULL}, false},
+	    {"shopify", {NULL}, false},
+	    {"stripe", {NULL}, true},
+	    {"slack", {NULL}, true},
+	    {"standard-webhooks", {NULL}, true},
+	    {"hmac", {NULL}, false},
+	    {"token", {"id=json:/id"}, false},
+	    {"hmac", {"id=json:/id"}, true},
+	    {"hmac", {"id=header:x-id"}, false},
+	    {"hmac", {"id=header:x-id", "template={header:x-id}{body}"}, true},
+	    {"hmac", {"id=header:x-id", "template={id}{body}"}, true},
+	    {"hmac", {"id=json:/id", "id=header:x", "template={id}{body}"},
+		false},
+	    {"hmac", {"id=query:id"}, false},
+	    {"hmac", {"id=query:id", "template={url}{body}"}, true},
+	    {"hmac", {"id=json:/id", "key_signed=no"}, false},
+	    {"hmac", {"id=json:/id", "template={path}"}, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct scheme *scheme =
+		    requests_scheme(rows[i].base, rows[i].settings);
+
+		if (scheme_key_signed(scheme) != rows[i].is_signed)
+			fail_msg("row %zu", i);
+		scheme_free(scheme);
+	}
+}
+
+/* ---- handshakes ---- */
+
+static int
+shake(const struct scheme *scheme, const struct scheme_keys *keys,
+    bool verified, const char *type, const char *body)
+{
+	struct scheme_answer answer;
+	int rc = scheme_handshake(
+	    scheme, keys, &requests_sent.request, verified, &answer);
+
+	if (rc == 1) {
+		assert_string_equal(buf_str(&answer.type), type);
+		assert_string_equal(buf_str(&answer.body), body);
+	}
+	scheme_answer_clear(&answer);
+	return rc;
+}
+
+static void
+test_slack_handshake(void **state)
+{
+	const struct scheme *slack = scheme_builtin("slack");
+
+	(void)state;
+	requests_begin(
+	    "{\"type\":\"url_verification\",\"challenge\":\"3eZ\\\"\"}");
+	assert_int_equal(shake(slack, NULL, true, "text/plain", "3eZ\""), 1);
+	assert_int_equal(shake(slack, NULL, false, "", ""), 0);
+	requests_begin("{\"type\":\"url_verification\"}");
+	assert_int_equal(shake(slack, NULL, true, "", ""), 0);
+	requests_begin("{\"type\":\"other\",\"challenge\":\"x\"}");
+	assert_int_equal(shake(slack, NULL, true, "", ""), 0);
+	assert_false(scheme_takes_method(slack, "GET"));
+	assert_false(scheme_takes_method(slack, "POST"));
+}
+
+static void
+test_handshakes(void **state)
+{
+	static const char *const settings[] = {
+	    "handshake=unsigned GET query:hub.mode=subscribe "
+	    "query:hub.verify_token={param:token} -> 200 text/plain "
+	    "{query:hub.challenge}",
+	    "handshake=json:/event=endpoint.url_validation -> 200 "
+	    "application/json {\"plainToken\":\"{json:/t}\",\"encryptedToken\":"
+	    "\"{hmac:sha256:hex:json:/t}\"}",
+	    "handshake=unsigned HEAD -> 204", "param=token=t0k", NULL};
+	struct scheme *scheme = requests_scheme("hmac", settings);
+	struct scheme_keys *keys = requests_keys(scheme, "key");
+	char long_query[4096] = "hub.mode=subscribe&hub.verify_token=t0k&"
+				"hub.challenge=";
+
+	(void)state;
+	assert_true(scheme_takes_method(scheme, "GET"));
+	assert_true(scheme_takes_method(scheme, "HEAD"));
+	assert_false(scheme_takes_method(scheme, "PUT"));
+	assert_true(scheme_hides_query(scheme, "hub.verify_token"));
+	assert_false(scheme_hides_query(scheme, "hub.mode"));
+	requests_begin("");
+	requests_sent.request.method = "GET";
+	requests_sent.request.query =
+	    "hub.mode=subscribe&hub.verify_token=t0k&hub.challenge=a%26b";
+	assert_int_equal(shake(scheme, keys, false, "text/plain", "a&b"), 1);
+	requests_sent.request.query =
+	    "hub.mode=subscribe&hub.verify_token=t0l&hub.challenge=a";
+	assert_int_equal(shake(scheme, keys, false, "", ""), 0);
+	memset(long_query + strlen(long_query), 'x', 2049);
+	requests_sent.request.query = long_query;
+	assert_int_equal(shake(scheme, keys, false, "", ""), 0);
+	requests_sent.request.method = "HEAD";
+	assert_int_equal(shake(scheme, keys, false, "", ""), 1);
+
+	requests_begin(
+	    "{\"event\":\"endpoint.url_validation\",\"t\":\"what do ya want "
+	    "for \\\"nothing\\\"?\"}");
+	assert_int_equal(shake(scheme, keys, false, "", ""), 0);
+	assert_int_equal(
+	    shake(scheme, keys, true, "application/json",
+		"{\"plainToken\":\"what do ya want for \\\"nothing\\\"?\","
+		"\"encryptedToken\":"
+		"\"f6e6f2d4b4ca6d0f249fb78adbcc0c9708ffea338e123c9fd987230457f6"
+		"339b\"}"),
+	    1);
+	scheme_keys_free(keys);
+	scheme_free(scheme);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_github_facts),
+	    cmocka_unit_test(test_other_facts),
+	    cmocka_unit_test(test_unfit_facts),
+	    cmocka_unit_test(test_content_type_is_no_matter),
+	    cmocka_unit_test(test_key_signed),
+	    cmocka_unit_test(test_slack_handshake),
+	    cmocka_unit_test(test_handshakes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
