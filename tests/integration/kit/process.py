@@ -10,6 +10,7 @@ import pwd
 import shutil
 import signal
 import subprocess
+import threading
 import time
 
 from .wait import until
@@ -50,6 +51,13 @@ def environment(extra=None):
     return env
 
 
+def copy(source, target):
+    """From a process's pipe to its log file, until the end."""
+    with source, target:
+        while data := os.read(source.fileno(), 65536):
+            target.write(data)
+
+
 def program(name):
     """The path of a web server or tool."""
     path = shutil.which(name, path="/usr/sbin:/sbin:/usr/bin:/bin")
@@ -63,15 +71,17 @@ class Process:
     def __init__(self, name, argv, directory, env=None, stdin=None):
         self.name = name
         self.log_path = os.path.join(directory, name + ".log")
-        log = open(self.log_path, "ab")
-        own(self.log_path)
+        log = open(self.log_path, "ab", buffering=0)
         self.log_start = log.tell()
-        with log:
-            self.popen = subprocess.Popen(
-                argv, stdin=stdin or subprocess.DEVNULL, stdout=log,
-                stderr=log, cwd=directory, env=environment(env),
-                start_new_session=True, **as_user())
+        # a pipe: standard error that is a file means syslog to gaff
+        self.popen = subprocess.Popen(
+            argv, stdin=stdin or subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=directory,
+            env=environment(env), start_new_session=True, **as_user())
         self.pid = self.popen.pid
+        self.copier = threading.Thread(
+            target=copy, args=(self.popen.stdout, log), daemon=True)
+        self.copier.start()
         started.append(self)
 
     def alive(self):
@@ -99,7 +109,9 @@ class Process:
 
     def wait(self, timeout=15):
         try:
-            return self.popen.wait(timeout)
+            code = self.popen.wait(timeout)
+            self.copier.join(1)  # its children may keep the pipe open
+            return code
         except subprocess.TimeoutExpired:
             raise AssertionError(
                 f"expected: {self.name} ends within {timeout} s\n"
@@ -179,6 +191,8 @@ def end_all():
         if process.alive():
             process.signal(signal.SIGKILL)
             process.popen.wait()
+    for process in started:
+        process.copier.join(1)
     end = time.monotonic() + 5
     while children() and time.monotonic() < end:
         reap()

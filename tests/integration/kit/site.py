@@ -114,7 +114,7 @@ class Site:
         """One that listens itself, or on an inherited listener."""
         argv = [f"{self.bin}/gaff.fcgi", "-c", self.conf]
         if listener is None:
-            argv += ["--listen", self.listen]
+            argv += ["--listen", "unix:" + self.listen]
         process = Process(name, argv, self.dir, stdin=listener)
         self.gateways.append(process)
         if ready:
@@ -154,7 +154,7 @@ class Site:
 
     def reload(self, process, number=signal.SIGHUP):
         """Signal it and wait until it says what came of that."""
-        said = re.compile(r'msg="?(reload|configuration refused)')
+        said = re.compile(r'msg="?(reload|not reloaded|configuration ref)')
         seen = len(said.findall(process.log()))
         process.signal(number)
         until(lambda: len(said.findall(process.log())) > seen,
