@@ -63,7 +63,7 @@ static int
 read_line(const char *line)
 {
 	static char copy[512];
-	char *argv[32] = {NULL}, *word;
+	char *argv[32] = {NULL}, *word, *rest;
 	int argc = 0;
 
 	yes = false;
@@ -71,7 +71,8 @@ read_line(const char *line)
 	limit = age_ms = since_ms = 0;
 	list.n = 0;
 	snprintf(copy, sizeof(copy), "%s", line);
-	for (word = strtok(copy, " "); word != NULL; word = strtok(NULL, " "))
+	for (word = strtok_r(copy, " ", &rest); word != NULL;
+	     word = strtok_r(NULL, " ", &rest))
 		argv[argc++] = word;
 	return options_read(&options, argc, argv);
 }
