@@ -76,19 +76,20 @@ count_field(const char *name, int64_t n)
 }
 
 static void
-log_refused(const struct request *request, const char *id, unsigned suppressed)
+log_refused(const struct request *request, const struct reply_refused *refused,
+    unsigned suppressed)
 {
 	const struct ingest *ingest = &request->ingest;
-	const struct refusal_row *row = refusal_row(ingest->refusal);
 	const struct scheme_verdict *verdict = &ingest->verdict;
 	char skew[32] = "";
 
 	if (verdict->has_skew)
 		(void)snprintf(skew, sizeof skew, "%+" PRId64 "s",
 		    verdict->skew_ms / 1000);
-	log_warn("refused", log_str("id", id),
+	log_warn("refused", log_str("id", refused->id),
 	    log_str("source", source_name(request)),
-	    log_int("status", row->status), log_str("reason", row->reason),
+	    log_int("status", reply_status(refused)),
+	    log_str("reason", refusal_row(ingest->refusal)->reason),
 	    log_str("where", verdict->where), log_str("skew", skew),
 	    count_field("secrets_tried", verdict->secrets_tried),
 	    log_str("remote", ingest->remote), log_int("bytes", request->bytes),
@@ -182,7 +183,7 @@ refuse(struct request *request)
 		if (refusal_row(ingest->refusal)->status == 503)
 			log_unavailable(request, text, suppressed);
 		else
-			log_refused(request, text, suppressed);
+			log_refused(request, &refused, suppressed);
 	}
 	(void)reply_refused(&answer, &refused);
 	request_end(request, &answer);

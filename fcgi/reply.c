@@ -119,10 +119,10 @@ put_extra(struct buf *out, int status, const struct reply_refused *refused)
 		(void)buf_printf(out, "Retry-After: %d\r\n", REPLY_RETRY_S);
 }
 
-/* What the table says, but for schemes whose providers give up on a 401. */
-static int
-refused_status(const struct reply_refused *refused, int status)
+int
+reply_status(const struct reply_refused *refused)
 {
+	int status = refusal_row(refused->refusal)->status;
 	const char *own = NULL;
 
 	if (status == 401 && refused->source != NULL)
@@ -134,7 +134,7 @@ int
 reply_refused(struct buf *out, const struct reply_refused *refused)
 {
 	const struct refusal_row *row = refusal_row(refused->refusal);
-	int status = refused_status(refused, row->status);
+	int status = reply_status(refused);
 	struct buf body = {0};
 	int rc = -1;
 

@@ -38,8 +38,9 @@ struct reply_refused {
 	const char *allow;                  /* methods, for 405 */
 };
 
-/* A scheme may want another status for a failed verification. */
 int reply_refused(struct buf *out, const struct reply_refused *refused);
+/* Its status: a scheme may want another one than 401. */
+int reply_status(const struct reply_refused *refused);
 
 /* What a scheme answers to its provider's handshake. */
 int reply_handshake(struct buf *out, struct scheme_answer *answer);
