@@ -227,6 +227,15 @@ skip_escape(struct scan *s)
 	return 0;
 }
 
+/* The first byte from p on that is not a character of its own. */
+static const unsigned char *
+skip_plain(const unsigned char *p, const unsigned char *end)
+{
+	while (p < end && *p >= 0x20 && *p < 0x80 && *p != '"' && *p != '\\')
+		p++;
+	return p;
+}
+
 /* Read the string whose quote is at s->p; *value is its inside, *escaped says
  * whether there are escapes in it.  0 or -1. */
 static int
@@ -235,23 +244,16 @@ string(struct scan *s, struct jsonpick_value *value, bool *escaped)
 	const unsigned char *start = ++s->p;
 
 	*escaped = false;
-	while (s->p < s->end) {
-		unsigned char c = *s->p;
-
-		if (c == '"') {
-			value->kind = JSONPICK_STRING;
-			value->p = (const char *)start;
-			value->len = (size_t)(s->p++ - start);
-			return 0;
-		}
-		if (c == '\\') {
+	for (;;) {
+		s->p = skip_plain(s->p, s->end);
+		if (s->p == s->end || *s->p < 0x20)
+			return -1;
+		if (*s->p == '"')
+			break;
+		if (*s->p == '\\') {
 			*escaped = true;
 			if (skip_escape(s))
 				return -1;
-		} else if (c < 0x20) {
-			return -1;
-		} else if (c < 0x80) {
-			s->p++;
 		} else {
 			size_t len = utf8_len(s->p, s->end);
 
@@ -260,7 +262,10 @@ string(struct scan *s, struct jsonpick_value *value, bool *escaped)
 			s->p += len;
 		}
 	}
-	return -1;
+	value->kind = JSONPICK_STRING;
+	value->p = (const char *)start;
+	value->len = (size_t)(s->p++ - start);
+	return 0;
 }
 
 /* ---- the other scalars ---- */
@@ -334,9 +339,12 @@ literal(struct scan *s, struct jsonpick_value *value)
 static void
 skip_blanks(struct scan *s)
 {
-	while (s->p < s->end && (*s->p == ' ' || *s->p == '\n' ||
-				    *s->p == '\t' || *s->p == '\r'))
-		s->p++;
+	const unsigned char *p = s->p;
+
+	while (
+	    p < s->end && (*p == ' ' || *p == '\n' || *p == '\t' || *p == '\r'))
+		p++;
+	s->p = p;
 }
 
 static bool

@@ -158,12 +158,6 @@ scheme_max_body(const struct scheme *scheme)
 	return scheme->rules->max_body;
 }
 
-int
-scheme_refused_status(const struct scheme *scheme)
-{
-	return scheme->rules->refused_status;
-}
-
 void
 scheme_describe(const struct scheme *scheme, struct buf *out)
 {

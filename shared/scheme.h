@@ -54,9 +54,6 @@ bool scheme_needs_url(const struct scheme *scheme); /* signs the public URL */
 bool scheme_key_signed(const struct scheme *scheme);
 int64_t scheme_tolerance_ms(const struct scheme *scheme); /* 0: no timestamp */
 int64_t scheme_max_body(const struct scheme *scheme);     /* 0: no own limit */
-/* Status for a request that could not be verified: 401 unless it says another.
- */
-int scheme_refused_status(const struct scheme *scheme);
 /* "stripe (hmac-sha256, 300s)": what `gaff check` shows. */
 void scheme_describe(const struct scheme *scheme, struct buf *out);
 /* The section as text, to paste. */

@@ -276,25 +276,22 @@ status(struct scheme_parse *p, const char *value, int min, int max)
 {
 	int64_t number;
 
-	if (units_number(value, min, max, &number)) {
-		(void)scheme_fault(
+	if (units_number(value, min, max, &number))
+		return scheme_fault(
 		    p, "`%s` is no status of %d to %d", value, min, max);
-		return -1;
-	}
-	return (int)number;
+	return 0;
 }
 
 static int
 parse_response_status(struct scheme_parse *p, const char *value)
 {
-	return status(p, value, 200, 299) < 0 ? -1 : 0;
+	return status(p, value, 200, 299);
 }
 
 static int
 parse_refused_status(struct scheme_parse *p, const char *value)
 {
-	p->rules->refused_status = status(p, value, 400, 499);
-	return p->rules->refused_status < 0 ? -1 : 0;
+	return status(p, value, 400, 499);
 }
 
 static int
@@ -495,7 +492,6 @@ scheme_compile(const struct scheme *scheme, char error[SCHEME_ERROR_SIZE])
 	rules->pair_separator = ',';
 	rules->key_separator = '=';
 	rules->tolerance_ms = TOLERANCE_MS;
-	rules->refused_status = 401;
 	for (size_t i = 0; i < N_KEYS; i++) {
 		const struct scheme_setting *setting = &scheme->settings[i];
 

@@ -201,7 +201,6 @@ struct scheme_rules {
 	const char *missing_param; /* named by a rule, not given; or NULL */
 
 	int64_t max_body;
-	int refused_status;
 
 	struct jsonpick_pointer pointers[JSONPICK_MAX];
 	const char *pointer_texts[JSONPICK_MAX];

@@ -210,7 +210,6 @@ test_describe(void **state)
 	assert_int_equal(scheme_max_body(scheme_builtin("stripe")), 0);
 	assert_int_equal(scheme_tolerance_ms(scheme_builtin("slack")), 300000);
 	assert_int_equal(scheme_tolerance_ms(scheme_builtin("github")), 0);
-	assert_int_equal(scheme_refused_status(scheme_builtin("github")), 401);
 	assert_false(scheme_needs_url(scheme_builtin("github")));
 }
 
