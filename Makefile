@@ -47,14 +47,14 @@ FCGI := front_cgi front_fcgi gate headers ingest link link_doctor link_peer \
 WORKER := admin admin_events admin_replay admin_route admin_status \
 	apply control deadletters dest dest_post dest_run dispatch feed filter \
 	filter_check filter_helper filter_jq filter_limits post_headers \
-	retention run_env intake links retry server server_reload route spawn spawner \
+	flights lane retention routing run_env settle intake links retry server server_reload route spawn spawner \
 	attempts keys sql store store_memory store_memory_read \
 	store_memory_state store_sqlite store_sqlite_claim \
 	store_sqlite_count store_sqlite_delivery store_sqlite_file \
 	store_sqlite_keys store_sqlite_list store_sqlite_open \
 	store_sqlite_purge store_sqlite_put store_sqlite_read \
 	store_sqlite_row tasks walcheck
-CLI := call cmd_check cmd_dead cmd_events cmd_match cmd_reload cmd_replay \
+CLI := call check_as cmd_check cmd_dead cmd_events cmd_match cmd_reload cmd_replay \
 	cmd_route cmd_schemes cmd_secret cmd_send cmd_show cmd_sign cmd_status \
 	cmd_tail cmd_verify dead_purge dead_replay events file letters offline \
 	options out pace samples send_make send_run status

@@ -9,11 +9,18 @@
 #include "../worker/retry.h"
 #include "../worker/route.h"
 #include "call.h"
+#include "check_as.h"
 #include "cmd.h"
 #include "options.h"
 #include "out.h"
 
-static const struct option_spec specs[] = {{0}};
+static const char *user;
+
+static const struct option_spec specs[] = {
+    {"as", OPTION_TEXT, &user, "USER",
+	"only say whether this user may run the gateway or the worker"},
+    {0},
+};
 
 static const struct options options = {
     .verb = "check",
@@ -294,6 +301,8 @@ cmd_check(int argc, char **argv)
 
 	if (first <= 0)
 		return options_exit(first);
+	if (user != NULL)
+		return check_as(user, path);
 	config = config_load(path, CONFIG_ROLE_CHECK, &errors, &warnings);
 	check_filters(path, &errors);
 	if (config == NULL || errors.len > 0)
