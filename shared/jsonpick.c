@@ -18,6 +18,7 @@ struct scan {
 	 * whose name was met already (a bit each), and whether one was twice.
 	 */
 	uint8_t live[JSONPICK_MAX];
+	size_t live_max; /* no pointer has more */
 	uint16_t seen[JSONPICK_MAX];
 	bool twice[JSONPICK_MAX];
 };
@@ -368,6 +369,27 @@ is_token(const struct jsonpick_value *name, bool escaped, const char *token,
 	return len == 0;
 }
 
+/* Pointer i has matched up to here: see whether it goes on. */
+static void
+match(struct scan *s, size_t i, const struct jsonpick_value *name, bool escaped)
+{
+	const struct jsonpick_pointer *to = &s->pointers[i];
+	size_t level = s->depth - 1;
+
+	if (!name) {
+		if (to->index[level] == s->index[level])
+			s->live[i]++;
+		return;
+	}
+	if (!is_token(
+		name, escaped, to->names + to->start[level], to->len[level]))
+		return;
+	if (s->seen[i] & 1U << level)
+		s->twice[i] = true;
+	s->seen[i] |= (uint16_t)(1U << level);
+	s->live[i]++;
+}
+
 /* A member begins: see which pointers go on through it.  `name` is NULL in an
  * array. */
 static void
@@ -375,32 +397,26 @@ enter(struct scan *s, const struct jsonpick_value *name, bool escaped)
 {
 	size_t level = s->depth - 1;
 
+	/* most of a text is deeper than any pointer has matched */
+	if (s->live_max < level)
+		return;
+	s->live_max = 0;
 	for (size_t i = 0; i < s->n; i++) {
 		const struct jsonpick_pointer *to = &s->pointers[i];
 
 		if (s->live[i] > level)
 			s->live[i] = (uint8_t)level;
-		if (s->live[i] < level || to->n <= level)
-			continue;
-		if (!name) {
-			if (to->index[level] == s->index[level])
-				s->live[i]++;
-			continue;
-		}
-		if (!is_token(name, escaped, to->names + to->start[level],
-			to->len[level]))
-			continue;
-		if (s->seen[i] & 1U << level)
-			s->twice[i] = true;
-		s->seen[i] |= (uint16_t)(1U << level);
-		s->live[i]++;
+		if (s->live[i] == level && to->n > level)
+			match(s, i, name, escaped);
+		if (s->live[i] > s->live_max)
+			s->live_max = s->live[i];
 	}
 }
 
 static void
 note(struct scan *s, const struct jsonpick_value *value, size_t level)
 {
-	for (size_t i = 0; i < s->n; i++)
+	for (size_t i = 0; level <= s->live_max && i < s->n; i++)
 		if (s->pointers[i].n == level && s->live[i] == level)
 			s->values[i] = *value;
 }
@@ -502,6 +518,7 @@ jsonpick_scan(const void *text, size_t len,
 	s.n = n;
 	s.depth = 0;
 	s.first = false;
+	s.live_max = 0;
 	memset(s.live, 0, sizeof(s.live));
 	memset(s.seen, 0, sizeof(s.seen));
 	memset(s.twice, 0, sizeof(s.twice));
