@@ -1,10 +1,18 @@
 /*
  * dispatch - the thread that matches events and makes attempts
  *
- * Takes tasks from the store thread and answers each: a TASK_ROUTE by one or
- * two TASK_ROUTED, a TASK_DELIVER by one TASK_SETTLE, a TASK_BURY by one
+ * Takes tasks from the store thread and answers them: a TASK_ROUTE by
+ * TASK_ROUTEDs (tasks.h), a TASK_DELIVER by one TASK_SETTLE, a TASK_BURY by one
  * TASK_BURIED (later, while the directory cannot be written).  Claims for a
- * route when it has a free slot and TASK_DUE says something is due.
+ * route when it has a free slot and TASK_DUE (or an earlier answer) says
+ * something is due; nothing is known to be due at the start.
+ *
+ * After TASK_STOP nothing new is started; what runs is waited for up to
+ * `stop_after` (not at all when the task says `failed`), then cut, and
+ * TASK_STOPPED is pushed.  When the spawner is gone TASK_STOPPED comes by
+ * itself with `failed` set, and the worker must end: programs cannot be started
+ * any more, and those that ran have no one to end them.  TASK_STOPPED is the
+ * last task in any case; what is pushed later is freed by dispatch_join().
  */
 
 #ifndef WORKER_DISPATCH_H
@@ -14,13 +22,21 @@
 #include "spawn.h"
 #include "tasks.h"
 
+enum {
+	/* After `stop_after`: for programs that were cut to end. */
+	DISPATCH_CUT_MS = SPAWN_GRACE_MS + 3000,
+	/* For claims of the last moment to be answered. */
+	DISPATCH_CLAIM_MS = 2000,
+};
+
 struct dispatch;
 
 struct dispatch_options {
-	struct config *config; /* a reference is taken */
+	struct config *config;              /* a reference is taken */
 	const struct config_worker *worker; /* in `config` */
-	struct spawn *spawn;   /* forked before any thread; the dispatcher's now */
-	struct tasks *out;     /* to the store thread */
+	struct spawn *spawn; /* forked before any thread; the dispatcher's now,
+				also when it does not start */
+	struct tasks *out;   /* to the store thread */
 };
 
 /* Starts the thread.  NULL, logged. */

@@ -1,0 +1,459 @@
+#include "dispatch.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <curl/curl.h>
+
+#include "../shared/clock.h"
+#include "../shared/log.h"
+#include "deadletters.h"
+#include "flights.h"
+#include "lane.h"
+#include "routing.h"
+
+struct dispatch {
+	pthread_t thread;
+	struct tasks *in;
+	struct tasks *out;
+	struct config *config;
+	char *worker;
+	unsigned max_running;
+	int64_t stop_after_ms;
+	struct spawn *spawn;
+	CURLM *multi;
+	struct routing *routing;
+	struct deadletters *letters;
+	struct lanes lanes;
+	struct flights *flights;
+	struct task *stopped; /* made at the start: it must come */
+	bool stopping;
+	bool cut;
+	bool ended;
+	int64_t stop_ms; /* boot clock: when to cut what runs */
+};
+
+static void
+on_buried(void *arg, struct store_delivery *delivery)
+{
+	struct dispatch *d = arg;
+	struct task *task = task_new(TASK_BURIED);
+
+	if (task != NULL) {
+		task->seq = delivery->seq;
+		task->replay = delivery->replay;
+		(void)memccpy(
+		    task->route, delivery->route, '\0', sizeof(task->route));
+		tasks_push(d->out, task);
+	} else {
+		/* The next start finds the file, and that it is the same. */
+		log_error("no_memory", log_str("for", "dead_letter"));
+	}
+	store_delivery_free(delivery);
+}
+
+/* ---- tasks of the store thread ---- */
+
+static void
+take_route(struct dispatch *d, struct task *task)
+{
+	if (d->stopping)
+		task_free(task);
+	else
+		routing_take(d->routing, task, d->config);
+}
+
+static void
+take_deliver(struct dispatch *d, struct task *task)
+{
+	flights_take(d->flights, task, !d->stopping);
+}
+
+static void
+take_claimed(struct dispatch *d, struct task *task)
+{
+	struct lane *lane = lanes_get(&d->lanes, task->route);
+	int64_t wall = clock_wall_ms(), due = task->due_ms;
+
+	if (lane != NULL) {
+		lane_claimed(&d->lanes, lane);
+		/* The store says more is due and gives nothing: not at once. */
+		if (task->n == 0 && due <= wall)
+			due = wall + LANE_EMPTY_MS;
+		lane_due(lane, due, wall, clock_boot_ms());
+	}
+	task_free(task);
+}
+
+static void
+take_due(struct dispatch *d, struct task *task)
+{
+	struct lane *lane = lanes_get(&d->lanes, task->route);
+
+	if (lane != NULL)
+		lane_due(lane, task->due_ms, clock_wall_ms(), clock_boot_ms());
+	task_free(task);
+}
+
+/* What was tried, for people: the program and its arguments, or the URL without
+ * user and password.  NULL when that is not known. */
+static char *
+describe(const struct config_route *route)
+{
+	struct buf text = {0};
+	char *part = NULL;
+	CURLU *url;
+
+	if (route == NULL)
+		return NULL;
+	if (route->dest == CONFIG_DEST_RUN) {
+		for (size_t i = 0; i < route->argc; i++)
+			buf_printf(
+			    &text, "%s%s", i > 0 ? " " : "", route->argv[i]);
+		return buf_take(&text);
+	}
+	url = curl_url();
+	if (url != NULL &&
+	    curl_url_set(url, CURLUPART_URL, route->url, 0) == CURLUE_OK &&
+	    curl_url_set(url, CURLUPART_USER, NULL, 0) == CURLUE_OK &&
+	    curl_url_set(url, CURLUPART_PASSWORD, NULL, 0) == CURLUE_OK &&
+	    curl_url_get(url, CURLUPART_URL, &part, 0) == CURLUE_OK)
+		buf_add_str(&text, part);
+	curl_free(part);
+	curl_url_cleanup(url);
+	return buf_take(&text);
+}
+
+static void
+take_bury(struct dispatch *d, struct task *task)
+{
+	struct store_delivery *delivery = task->delivery;
+
+	task->delivery = NULL;
+	deadletters_add(d->letters, delivery,
+	    describe(config_route(d->config, delivery->route)));
+	task_free(task);
+}
+
+/* Settings of the worker's own section. */
+static void
+use_worker(struct dispatch *d, const struct config_worker *worker)
+{
+	d->max_running = (unsigned)worker->max_running;
+	d->stop_after_ms = worker->stop_after_ms;
+}
+
+static void
+take_config(struct dispatch *d, struct task *task)
+{
+	const struct config_worker *worker =
+	    config_worker(task->config, d->worker);
+
+	if (lanes_set(&d->lanes, task->config) != 0)
+		log_error("no_memory", log_str("for", "routes"));
+	config_unref(d->config);
+	d->config = task->config;
+	task->config = NULL;
+	if (worker != NULL) {
+		use_worker(d, worker);
+		deadletters_set(d->letters, &worker->dead_letter);
+	}
+	task_free(task);
+}
+
+static void
+take_pause(struct dispatch *d, struct task *task)
+{
+	struct lane *lane = lanes_get(&d->lanes, task->route);
+	int64_t now = clock_wall_ms();
+
+	if (lane != NULL) {
+		lane_pause(
+		    lane, task->paused, task->due_ms > 0 ? task->due_ms : now);
+		if (!task->paused)
+			lane_due(lane, now, now, clock_boot_ms());
+	}
+	task_free(task);
+}
+
+static void
+take_stop(struct dispatch *d, struct task *task)
+{
+	int64_t wait = task->failed ? 0 : d->stop_after_ms;
+
+	if (!d->stopping || task->failed)
+		d->stop_ms = clock_boot_ms() + wait;
+	d->stopping = true;
+	task_free(task);
+}
+
+static void (*const takers[TASK__MAX])(
+    struct dispatch *d, struct task *task) = {
+    [TASK_ROUTE] = take_route,
+    [TASK_DELIVER] = take_deliver,
+    [TASK_CLAIMED] = take_claimed,
+    [TASK_DUE] = take_due,
+    [TASK_BURY] = take_bury,
+    [TASK_CONFIG] = take_config,
+    [TASK_PAUSE] = take_pause,
+    [TASK_STOP] = take_stop,
+};
+
+static void
+take_tasks(struct dispatch *d)
+{
+	struct task *task, *next;
+
+	for (task = tasks_take(d->in); task != NULL; task = next) {
+		next = task->next;
+		task->next = NULL;
+		if (takers[task->kind] != NULL)
+			takers[task->kind](d, task);
+		else
+			task_free(task);
+	}
+}
+
+/* ---- claims ---- */
+
+static void
+claim(struct dispatch *d, struct lane *lane, unsigned n)
+{
+	struct task *task = task_new(TASK_CLAIM);
+
+	if (task == NULL)
+		return; /* with the next turn of the loop */
+	(void)memccpy(task->route, lane->name, '\0', sizeof(task->route));
+	task->n = n;
+	lane_claim(&d->lanes, lane, n);
+	tasks_push(d->out, task);
+}
+
+/* Each time another route is asked first: slots of programs are scarce. */
+static void
+claim_due(struct dispatch *d)
+{
+	struct lanes *lanes = &d->lanes;
+	int64_t now = clock_boot_ms();
+
+	if (d->stopping || lanes->n == 0)
+		return;
+	lanes->turn = (lanes->turn + 1) % lanes->n;
+	for (size_t i = 0; i < lanes->n; i++) {
+		struct lane *lane = lanes->items[(lanes->turn + i) % lanes->n];
+		unsigned n = lane_wants(lanes, lane, d->max_running, now);
+
+		if (n > 0)
+			claim(d, lane, n);
+	}
+}
+
+/* ---- the end ---- */
+
+static void
+push_stopped(struct dispatch *d, bool failed)
+{
+	struct task *task = d->stopped;
+
+	d->ended = true;
+	d->stopped = NULL;
+	task->failed = failed;
+	tasks_push(d->out, task);
+}
+
+static bool
+is_claiming(const struct dispatch *d)
+{
+	for (size_t i = 0; i < d->lanes.n; i++)
+		if (d->lanes.items[i]->claiming)
+			return true;
+	return false;
+}
+
+/* Cut what has run too long, and see whether all is over. */
+static void
+stop(struct dispatch *d)
+{
+	int64_t now = clock_boot_ms();
+
+	if (!d->cut && now >= d->stop_ms) {
+		d->cut = true;
+		flights_cut(d->flights);
+	}
+	if (!flights_any(d->flights) &&
+	    (!is_claiming(d) || now >= d->stop_ms + DISPATCH_CLAIM_MS))
+		push_stopped(d, false);
+	else if (now >= d->stop_ms + DISPATCH_CUT_MS)
+		push_stopped(d, false);
+}
+
+/* ---- the loop ---- */
+
+static int64_t
+min64(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static int
+timeout_ms(const struct dispatch *d)
+{
+	int64_t now = clock_boot_ms(), due;
+
+	due = min64(filter_due_ms(routing_filter(d->routing)),
+	    deadletters_due_ms(d->letters));
+	if (d->stopping)
+		due = min64(due, d->stop_ms > now ? d->stop_ms : now + 50);
+	else
+		due = min64(due, lanes_due_ms(&d->lanes, d->max_running));
+	if (due <= now)
+		return 0;
+	return due - now < 60000 ? (int)(due - now) : 60000;
+}
+
+static void
+wait_for_work(const struct dispatch *d)
+{
+	const struct filter *filter = routing_filter(d->routing);
+	struct curl_waitfd fds[2] = {
+	    {.fd = spawn_fd(d->spawn), .events = CURL_WAIT_POLLIN},
+	    {.fd = filter_fd(filter), .events = CURL_WAIT_POLLIN}};
+	unsigned n = fds[1].fd >= 0 ? 2 : 1;
+
+	if (spawn_wants_write(d->spawn))
+		fds[0].events |= CURL_WAIT_POLLOUT;
+	if (filter_wants_write(filter))
+		fds[1].events |= CURL_WAIT_POLLOUT;
+	(void)curl_multi_poll(d->multi, fds, n, timeout_ms(d), NULL);
+}
+
+static void *
+run(void *arg)
+{
+	struct dispatch *d = arg;
+	int running;
+
+	while (!d->ended) {
+		wait_for_work(d);
+		take_tasks(d);
+		(void)curl_multi_perform(d->multi, &running);
+		flights_ready(d->flights);
+		if (spawn_pump(d->spawn) != 0) {
+			push_stopped(d, true);
+			break;
+		}
+		filter_pump(routing_filter(d->routing));
+		if (deadletters_due_ms(d->letters) <= clock_boot_ms())
+			deadletters_step(d->letters);
+		claim_due(d);
+		if (d->stopping)
+			stop(d);
+	}
+	return NULL;
+}
+
+/* ---- from outside ---- */
+
+static void
+wake(void *arg)
+{
+	struct dispatch *d = arg;
+
+	(void)curl_multi_wakeup(d->multi);
+}
+
+static void
+dispatch_free(struct dispatch *d)
+{
+	if (d == NULL)
+		return;
+	flights_close(d->flights);
+	routing_close(d->routing);
+	deadletters_close(d->letters);
+	lanes_clear(&d->lanes);
+	tasks_free(d->in);
+	task_free(d->stopped);
+	if (d->multi != NULL)
+		(void)curl_multi_cleanup(d->multi);
+	spawn_close(d->spawn);
+	config_unref(d->config);
+	free(d->worker);
+	free(d);
+}
+
+/* 0 or -1, logged. */
+static int
+open_parts(struct dispatch *d, const struct dispatch_options *options)
+{
+	d->config = config_ref(options->config);
+	d->worker = strdup(options->worker->name);
+	d->in = tasks_new(wake, d);
+	(void)curl_global_init(CURL_GLOBAL_DEFAULT);
+	d->multi = curl_multi_init();
+	d->stopped = task_new(TASK_STOPPED);
+	if (d->worker == NULL || d->in == NULL || d->multi == NULL ||
+	    d->stopped == NULL || lanes_set(&d->lanes, d->config) != 0) {
+		log_error("no_memory", log_str("for", "dispatch"));
+		return -1;
+	}
+	use_worker(d, options->worker);
+	d->flights = flights_open(d->spawn, d->multi, &d->lanes, d->out);
+	d->letters = deadletters_open(
+	    &options->worker->dead_letter, d->worker, on_buried, d);
+	d->routing = routing_open(d->spawn, d->out);
+	return d->flights != NULL && d->letters != NULL && d->routing != NULL
+		   ? 0
+		   : -1;
+}
+
+/* Signals are the store thread's. */
+static int
+start_thread(struct dispatch *d)
+{
+	sigset_t all, old;
+	int error;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	error = pthread_create(&d->thread, NULL, run, d);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (error != 0)
+		log_error("no_thread", log_str("error", strerror(error)));
+	return error == 0 ? 0 : -1;
+}
+
+struct dispatch *
+dispatch_start(const struct dispatch_options *options)
+{
+	struct dispatch *d = calloc(1, sizeof(*d));
+
+	if (d == NULL) {
+		log_error("no_memory", log_str("for", "dispatch"));
+		spawn_close(options->spawn);
+		return NULL;
+	}
+	d->spawn = options->spawn;
+	d->out = options->out;
+	if (open_parts(d, options) != 0 || start_thread(d) != 0) {
+		dispatch_free(d);
+		return NULL;
+	}
+	return d;
+}
+
+void
+dispatch_push(struct dispatch *dispatch, struct task *task)
+{
+	tasks_push(dispatch->in, task);
+}
+
+void
+dispatch_join(struct dispatch *dispatch)
+{
+	if (dispatch == NULL)
+		return;
+	(void)pthread_join(dispatch->thread, NULL);
+	dispatch_free(dispatch);
+}

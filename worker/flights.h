@@ -1,0 +1,38 @@
+/*
+ * flights - the attempts under way, of all kinds of destinations
+ *
+ * From a TASK_DELIVER to the TASK_SETTLE it becomes.  On the dispatcher's
+ * thread.
+ */
+
+#ifndef WORKER_FLIGHTS_H
+#define WORKER_FLIGHTS_H
+
+#include <stdbool.h>
+
+#include <curl/curl.h>
+
+#include "lane.h"
+#include "spawn.h"
+#include "tasks.h"
+
+struct flights;
+
+/* NULL, logged.  All four outlive it. */
+struct flights *flights_open(
+    struct spawn *spawn, CURLM *multi, struct lanes *lanes, struct tasks *out);
+/* What still runs is forgotten.  NULL is fine. */
+void flights_close(struct flights *flights);
+
+/* Make the attempt of a TASK_DELIVER; takes the task.  It is given back to the
+ * store untried when its route is gone, disabled or paused, when nothing may
+ * be started any more (not `starting`), or cannot. */
+void flights_take(struct flights *flights, struct task *task, bool starting);
+
+/* Something may have ended. */
+void flights_ready(struct flights *flights);
+/* End all, now or soon: they do not count. */
+void flights_cut(struct flights *flights);
+bool flights_any(const struct flights *flights);
+
+#endif

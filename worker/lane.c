@@ -1,0 +1,223 @@
+#include "lane.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int64_t
+min64(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static int64_t
+max64(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+void
+lanes_clear(struct lanes *lanes)
+{
+	for (size_t i = 0; i < lanes->n; i++)
+		free(lanes->items[i]);
+	free(lanes->items);
+	*lanes = (struct lanes){0};
+}
+
+struct lane *
+lanes_get(struct lanes *lanes, const char *name)
+{
+	struct lane **grown, *lane;
+
+	for (size_t i = 0; i < lanes->n; i++)
+		if (strcmp(lanes->items[i]->name, name) == 0)
+			return lanes->items[i];
+	grown = reallocarray(lanes->items, lanes->n + 1, sizeof(*lanes->items));
+	if (grown == NULL)
+		return NULL;
+	lanes->items = grown;
+	lane = calloc(1, sizeof(*lane));
+	if (lane == NULL)
+		return NULL;
+	(void)memccpy(lane->name, name, '\0', sizeof(lane->name));
+	lane->due_ms = lane->noted_ms = INT64_MAX;
+	lanes->items[lanes->n++] = lane;
+	return lane;
+}
+
+/* Forget lanes that have no route and nothing under way. */
+static void
+forget_idle(struct lanes *lanes)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < lanes->n; i++) {
+		struct lane *lane = lanes->items[i];
+
+		if (lane->route == NULL && lane->running == 0 &&
+		    !lane->claiming && !lane->paused)
+			free(lane);
+		else
+			lanes->items[kept++] = lane;
+	}
+	lanes->n = kept;
+}
+
+int
+lanes_set(struct lanes *lanes, const struct config *config)
+{
+	struct lane *lane;
+	int result = 0;
+
+	for (size_t i = 0; i < lanes->n; i++)
+		lanes->items[i]->route = NULL;
+	for (size_t i = 0; i < config->n_routes; i++) {
+		lane = lanes_get(lanes, config->routes[i].name);
+		if (lane == NULL)
+			result = -1;
+		else
+			lane->route = &config->routes[i];
+	}
+	forget_idle(lanes);
+	return result;
+}
+
+void
+lane_due(
+    struct lane *lane, int64_t due_wall_ms, int64_t wall_ms, int64_t boot_ms)
+{
+	int64_t *due = lane->claiming ? &lane->noted_ms : &lane->due_ms;
+	int64_t wait;
+
+	if (due_wall_ms == INT64_MAX)
+		return;
+	wait = due_wall_ms > wall_ms ? due_wall_ms - wall_ms : 0;
+	*due = min64(*due, boot_ms + min64(wait, LANE_LOOK_MS));
+}
+
+static bool
+is_program(const struct lane *lane)
+{
+	return lane->route->dest == CONFIG_DEST_RUN;
+}
+
+/* Slots that are free; each route may always run one program. */
+static unsigned
+slots(const struct lanes *lanes, const struct lane *lane, unsigned max_running)
+{
+	unsigned used = lane->running + lane->asked, free, all;
+
+	if (lane->route == NULL || !lane->route->enabled || lane->paused ||
+	    lane->claiming || (int64_t)used >= lane->route->concurrency)
+		return 0;
+	free = (unsigned)min64(
+	    lane->route->concurrency - (int64_t)used, LANE_CLAIM_MAX);
+	if (!is_program(lane))
+		return free;
+	all = lanes->programs < max_running ? max_running - lanes->programs : 0;
+	if (all == 0 && used == 0)
+		all = 1;
+	return free < all ? free : all;
+}
+
+unsigned
+lane_wants(const struct lanes *lanes, const struct lane *lane,
+    unsigned max_running, int64_t boot_ms)
+{
+	return lane->due_ms <= boot_ms ? slots(lanes, lane, max_running) : 0;
+}
+
+void
+lane_claim(struct lanes *lanes, struct lane *lane, unsigned n)
+{
+	lane->claiming = true;
+	lane->asked = n;
+	lane->asked_programs = is_program(lane);
+	lane->due_ms = lane->noted_ms = INT64_MAX;
+	if (lane->asked_programs)
+		lanes->programs += n;
+}
+
+/* One slot less is kept for the claim. */
+static void
+release(struct lanes *lanes, struct lane *lane)
+{
+	lane->asked--;
+	if (lane->asked_programs)
+		lanes->programs--;
+}
+
+void
+lane_start(struct lanes *lanes, struct lane *lane, bool program)
+{
+	if (lane->asked > 0)
+		release(lanes, lane);
+	lane->running++;
+	if (program)
+		lanes->programs++;
+}
+
+void
+lane_end(struct lanes *lanes, struct lane *lane, bool program)
+{
+	lane->running--;
+	if (program)
+		lanes->programs--;
+}
+
+void
+lane_claimed(struct lanes *lanes, struct lane *lane)
+{
+	while (lane->asked > 0)
+		release(lanes, lane);
+	lane->claiming = false;
+	lane->due_ms = min64(lane->due_ms, lane->noted_ms);
+	lane->noted_ms = INT64_MAX;
+}
+
+int64_t
+lanes_due_ms(const struct lanes *lanes, unsigned max_running)
+{
+	int64_t due = INT64_MAX;
+
+	for (size_t i = 0; i < lanes->n; i++)
+		if (slots(lanes, lanes->items[i], max_running) > 0)
+			due = min64(due, lanes->items[i]->due_ms);
+	return due;
+}
+
+void
+lane_pause(struct lane *lane, bool paused, int64_t wall_ms)
+{
+	struct lane_pause *last;
+
+	if (lane->paused == paused)
+		return;
+	lane->paused = paused;
+	if (!paused) {
+		lane->pauses[lane->n_pauses - 1].to_ms = wall_ms;
+		return;
+	}
+	if (lane->n_pauses == LANE_PAUSES) {
+		memmove(lane->pauses, lane->pauses + 1,
+		    (LANE_PAUSES - 1) * sizeof(lane->pauses[0]));
+		lane->n_pauses--;
+	}
+	last = &lane->pauses[lane->n_pauses++];
+	last->from_ms = wall_ms;
+	last->to_ms = INT64_MAX;
+}
+
+int64_t
+lane_paused_ms(
+    const struct lane *lane, int64_t from_wall_ms, int64_t to_wall_ms)
+{
+	int64_t sum = 0, from, to;
+
+	for (unsigned i = 0; i < lane->n_pauses; i++) {
+		from = max64(lane->pauses[i].from_ms, from_wall_ms);
+		to = min64(lane->pauses[i].to_ms, to_wall_ms);
+		sum += to > from ? to - from : 0;
+	}
+	return sum;
+}

@@ -1,0 +1,91 @@
+/*
+ * lane - what the dispatcher knows of one route: its slots and its next due
+ * time (no I/O)
+ *
+ * Deliveries are claimed from the store only when there is a slot for each, so
+ * what comes can always be started.  All times are of the boot clock but those
+ * that are called wall.  A lane whose route is not in the configuration claims
+ * nothing.
+ */
+
+#ifndef WORKER_LANE_H
+#define WORKER_LANE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../shared/config.h"
+
+enum {
+	LANE_CLAIM_MAX = 64,
+	LANE_PAUSES = 16, /* that are remembered */
+	/* Looked at again at least this often: the wall clock may be set. */
+	LANE_LOOK_MS = 300000,
+	LANE_EMPTY_MS = 1000, /* after a claim that gave nothing due */
+	LANE_FAILING = 10,    /* failures in a row that are worth a line */
+};
+
+struct lane_pause {
+	int64_t from_ms; /* wall */
+	int64_t to_ms;   /* INT64_MAX: it goes on */
+};
+
+struct lane {
+	char name[CONFIG_NAME_MAX + 1];
+	const struct config_route *route; /* NULL: not configured */
+	unsigned running;
+	unsigned asked;      /* of an outstanding claim, not handed out yet */
+	bool claiming;       /* a claim is outstanding */
+	bool asked_programs; /* and is for programs */
+	bool paused;
+	int64_t due_ms;    /* INT64_MAX: nothing is known to be due */
+	int64_t noted_ms;  /* the same, told while a claim was outstanding */
+	unsigned failures; /* in a row */
+	struct lane_pause pauses[LANE_PAUSES];
+	unsigned n_pauses;
+};
+
+struct lanes {
+	struct lane **items;
+	size_t n;
+	size_t turn;       /* whose turn it is to be asked first */
+	unsigned programs; /* running programs, and those asked for */
+};
+
+void lanes_clear(struct lanes *lanes);
+
+/* Point every lane at its route in `config`, and make those that are missing.
+ * 0, or -1 without memory: some have none, and claim nothing. */
+int lanes_set(struct lanes *lanes, const struct config *config);
+
+/* The lane of that name, made if there is none; NULL without memory. */
+struct lane *lanes_get(struct lanes *lanes, const char *name);
+
+/* Something is due at that wall time (INT64_MAX: nothing is). */
+void lane_due(
+    struct lane *lane, int64_t due_wall_ms, int64_t wall_ms, int64_t boot_ms);
+
+/* How many to claim now; 0: none. */
+unsigned lane_wants(const struct lanes *lanes, const struct lane *lane,
+    unsigned max_running, int64_t boot_ms);
+
+/* A claim of n went out. */
+void lane_claim(struct lanes *lanes, struct lane *lane, unsigned n);
+/* A claimed delivery came: it has the slot now. */
+void lane_start(struct lanes *lanes, struct lane *lane, bool program);
+/* Its attempt is over. */
+void lane_end(struct lanes *lanes, struct lane *lane, bool program);
+/* The claim is over. */
+void lane_claimed(struct lanes *lanes, struct lane *lane);
+
+/* When the next claim may be due. */
+int64_t lanes_due_ms(const struct lanes *lanes, unsigned max_running);
+
+/* From that wall time on. */
+void lane_pause(struct lane *lane, bool paused, int64_t wall_ms);
+/* How much of a span of wall time the route was paused. */
+int64_t lane_paused_ms(
+    const struct lane *lane, int64_t from_wall_ms, int64_t to_wall_ms);
+
+#endif
