@@ -238,7 +238,7 @@ make_url(const struct ingest *ingest, struct buf *url)
 		(void)buf_add_char(url, '?');
 		(void)buf_add_str(url, ingest->target.query);
 	}
-	return url->failed ? -1 : 0;
+	return buf_str(url) != NULL ? 0 : -1;
 }
 
 static bool
@@ -338,6 +338,20 @@ verify(struct ingest *ingest, const struct scheme_request *request)
 	return INGEST_STORE;
 }
 
+/* A genuine request: is it fit to be stored? */
+static enum ingest_step
+judge(struct ingest *ingest, const struct scheme_request *request)
+{
+	if (!is_type_accepted(ingest))
+		return ingest_refuse(ingest, REFUSAL_CONTENT_TYPE);
+	if (ingest->source->check_json &&
+	    !is_json(request->body, request->body_len))
+		return ingest_refuse(ingest, REFUSAL_NOT_JSON);
+	if (fill_event(ingest, request) != 0)
+		return ingest_refuse(ingest, REFUSAL_NO_MEMORY);
+	return INGEST_STORE;
+}
+
 enum ingest_step
 ingest_body(
     struct ingest *ingest, const void *body, size_t len, int64_t wall_ms)
@@ -353,23 +367,16 @@ ingest_body(
 	    .body = body,
 	    .body_len = len,
 	    .now_ms = wall_ms};
-	enum ingest_step step = ingest_refuse(ingest, REFUSAL_NO_MEMORY);
+	enum ingest_step step;
 
-	if (make_url(ingest, &url) != 0)
-		goto out;
-	request.url = buf_str(&url);
-	if (request.url == NULL)
-		goto out;
-	step = verify(ingest, &request);
-	if (step != INGEST_STORE)
-		goto out;
-	if (!is_type_accepted(ingest))
-		step = ingest_refuse(ingest, REFUSAL_CONTENT_TYPE);
-	else if (ingest->source->check_json && !is_json(body, len))
-		step = ingest_refuse(ingest, REFUSAL_NOT_JSON);
-	else if (fill_event(ingest, &request) != 0)
+	if (make_url(ingest, &url) != 0) {
 		step = ingest_refuse(ingest, REFUSAL_NO_MEMORY);
-out:
+	} else {
+		request.url = url.p != NULL ? url.p : "";
+		step = verify(ingest, &request);
+		if (step == INGEST_STORE)
+			step = judge(ingest, &request);
+	}
 	buf_clear(&url);
 	return step;
 }
