@@ -55,6 +55,16 @@ print_member(const json_t *object, const char *name)
 	putchar('\n');
 }
 
+/* Whether the output says more than the one line that is the detail. */
+static bool
+says_more(const char *output, const char *detail)
+{
+	size_t len = strlen(detail);
+
+	return strncmp(output, detail, len) != 0 ||
+	       (output[len] != '\0' && strcmp(output + len, "\n") != 0);
+}
+
 static void
 print_attempt(const json_t *attempt, size_t number)
 {
@@ -66,7 +76,9 @@ print_attempt(const json_t *attempt, size_t number)
 	    units_format_ms(out_number(attempt, "ms"), took, sizeof(took)));
 	out_text(out_member(attempt, "detail"));
 	putchar('\n');
-	out_lines(out_member(attempt, "output"), "        | ");
+	if (says_more(
+		out_member(attempt, "output"), out_member(attempt, "detail")))
+		out_lines(out_member(attempt, "output"), "        | ");
 }
 
 static void
