@@ -6,6 +6,9 @@
 #include "../shared/clock.h"
 #include "../shared/log.h"
 
+/* No IN: SQLite builds a table for its list each time the statement runs, and
+ * for that of an index each time a row changes. */
+
 /* docs/DESIGN.md explains the tables.  Times are wall milliseconds, `aged` is
  * the store's own clock (store_sqlite.h). */
 const char sql_schema[] =
@@ -40,10 +43,10 @@ const char sql_schema[] =
     "  aged INTEGER NOT NULL, reason TEXT, attempts TEXT,"
     "  PRIMARY KEY(event, route, replay)) WITHOUT ROWID;"
     "CREATE INDEX delivery_due ON delivery(route, due)"
-    "  WHERE state IN (0, 2);"
+    "  WHERE state = 0 OR state = 2;"
     "CREATE INDEX delivery_open ON delivery(route, event) WHERE open = 1;"
     "CREATE INDEX delivery_kept ON delivery(state, event)"
-    "  WHERE state IN (1, 3, 5, 6);"
+    "  WHERE state = 1 OR state = 3 OR state > 4;"
     "CREATE TABLE output(event INTEGER NOT NULL, route INTEGER NOT NULL,"
     "  replay INTEGER NOT NULL, at INTEGER NOT NULL, output BLOB NOT NULL,"
     "  PRIMARY KEY(event, route, replay, at)) WITHOUT ROWID;"
@@ -56,8 +59,8 @@ const char sql_schema[] =
 	"body_len, stored_at"
 #define ONE_DELIVERY " WHERE event = ?1 AND route = ?2 AND replay = ?3"
 #define ROW_COLUMNS  "event, route, replay, state"
-#define DUE_STATES   "state IN (0, 2)"
-#define KEPT_STATES  "state IN (1, 3, 5, 6)"
+#define DUE_STATES   "(state = 0 OR state = 2)"
+#define KEPT_STATES  "(state = 1 OR state = 3 OR state > 4)"
 
 static const char *const texts[SQL__MAX] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -87,8 +90,10 @@ static const char *const texts[SQL__MAX] = {
 
     [SQL_TODO_INSERT] =
 	"INSERT OR REPLACE INTO todo(filtered, seq, due) VALUES(?1, ?2, ?3)",
-    [SQL_TODO_GET] = "SELECT filtered, due FROM todo "
-		     "WHERE filtered IN (0, 1) AND seq = ?1",
+    [SQL_TODO_GET] =
+	"SELECT filtered, due FROM todo WHERE filtered = 0 AND seq = ?1 "
+	"UNION ALL "
+	"SELECT filtered, due FROM todo WHERE filtered = 1 AND seq = ?1",
     [SQL_TODO_DELETE] = "DELETE FROM todo WHERE filtered = ?1 AND seq = ?2",
     [SQL_TODO_LIST] = "SELECT seq FROM todo WHERE filtered = ?1 AND seq > ?2 "
 		      "ORDER BY seq LIMIT ?3",

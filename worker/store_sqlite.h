@@ -61,6 +61,7 @@ struct store {
 	int64_t batch_seq;                  /* next_seq when the batch began */
 	struct store_sqlite_route **routes; /* by number */
 	size_t n_routes;
+	bool vacuumed;         /* pages were given back since the last copy */
 	int64_t wal_pages;     /* in the log */
 	int64_t wal_done;      /* of these copied into the database */
 	int64_t clock_base_ms; /* store clock when the boot clock was … */

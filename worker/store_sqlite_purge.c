@@ -300,7 +300,17 @@ store_sqlite_idle(struct store *store)
 		return store_sqlite_end(store, store_sqlite_checkpoint(store,
 						   IDLE_PAGES)) == STORE_OK;
 	}
-	return store_sqlite_keys_idle(store) || vacuum(store);
+	if (store_sqlite_keys_idle(store))
+		return true;
+	if (vacuum(store)) {
+		store->vacuumed = true;
+		return true;
+	}
+	/* The file itself shrinks when the log is copied. */
+	if (store->vacuumed)
+		store_sqlite_end(store, store_sqlite_checkpoint(store, 1));
+	store->vacuumed = false;
+	return false;
 }
 
 enum store_result
