@@ -11,6 +11,10 @@ TEST_PACKAGES := libcmocka-dev python3 python3-pytest lighttpd nginx-light \
 	apache2 libapache2-mod-fcgid spawn-fcgi curl openssl jq clang-format-14 \
 	clang-tidy-14
 
+# short lines; V=1 shows the commands
+V ?= 0
+say = $(if $(filter 1,$V),,@echo '  $1 $@';)
+
 # ---- flags; SAN=1 adds ASan and UBSan and builds beside ----
 SAN ?= 0
 O := $(if $(filter 1,$(SAN)),build/san,build)
@@ -76,23 +80,23 @@ PROGRAMS := $O/gaff.fcgi $O/gaff-worker $O/gaff
 all: $(PROGRAMS)
 
 $O/gaff.fcgi: $O/fcgi/main.o $(FCGI_OBJS) $O/libgaff.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(FCGI_LIBS)
+	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ $(FCGI_LIBS)
 $O/gaff-worker: $O/worker/main.o $(WORKER_OBJS) $O/libgaff.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(WORKER_LIBS)
+	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ $(WORKER_LIBS)
 $O/gaff: $O/cli/main.o $(CLI_OBJS) $(CLI_WORKER:%=$O/worker/%.o) $O/libgaff.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(CLI_LIBS)
+	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ $(CLI_LIBS)
 $O/libgaff.a: $(LIB_OBJS)
-	rm -f $@
-	$(AR) rcs $@ $^
+	@rm -f $@
+	$(call say,AR)$(AR) rcs $@ $^
 
 $O/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # conf/schemes.conf as bytes: _binary_conf_schemes_conf_start and _end
 $O/schemes_conf.o: conf/schemes.conf
 	@mkdir -p $(@D)
-	$(LD) -r -b binary -z noexecstack -o $@ $<
+	$(call say,LD)$(LD) -r -b binary -z noexecstack -o $@ $<
 
 # ---- tests ----
 UNIT := $(patsubst tests/unit/%.c,$O/tests/unit/%,$(wildcard tests/unit/test_*.c))
@@ -104,10 +108,10 @@ WRAP := $(foreach f,malloc calloc realloc reallocarray strdup strndup,\
 	-Wl,--wrap=$f)
 
 $O/tests/unit/%: $O/tests/unit/%.o $(UNIT_OBJS)
-	$(CC) $(LDFLAGS) $(WRAP) -o $@ $^ -lcmocka \
+	$(call say,LD)$(CC) $(LDFLAGS) $(WRAP) -o $@ $^ -lcmocka \
 	    -lfcgi $(WORKER_LIBS)
 $O/tests/tool/%: $O/tests/tool/%.o $O/libgaff.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(FCGI_LIBS)
+	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ $(FCGI_LIBS)
 
 unit-programs: $(UNIT)
 tools: $(TOOLS)
