@@ -300,6 +300,9 @@ test_https(void **state)
 	expect_https(f,
 	    MORE("REMOTE_ADDR=10.0.0.1", "HTTP_X_FORWARDED_PROTO=https"), true);
 	expect_https(f,
+	    MORE("REMOTE_ADDR=10.0.0.1", "HTTP_X_FORWARDED_PROTO=http, https"),
+	    true);
+	expect_https(f,
 	    MORE("REMOTE_ADDR=10.0.0.1", "HTTP_X_FORWARDED_PROTO=https, http"),
 	    false);
 	expect_https(f,
