@@ -286,8 +286,10 @@ route(struct store *store, int64_t seq, const struct store_target *targets,
 	}
 	if (result != STORE_OK)
 		return finish(store, result);
-	if (!is_todo(e))
+	if (!is_todo(e)) {
+		e->step = n > 0 ? STEP_ROUTED : e->step;
 		return STORE_OK;
+	}
 	if (!whole)
 		e->step = STEP_FILTERS;
 	else

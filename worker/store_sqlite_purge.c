@@ -107,8 +107,16 @@ delete_event(struct store *store, int64_t seq)
 static enum store_result
 end_group(struct store *store, const struct group *group, unsigned *deleted)
 {
+	enum store_result result = STORE_OK;
+	bool todo = false;
+
 	if (group->seq == 0 || group->keep)
 		return STORE_OK;
+	/* Routes with a filter may be left to decide. */
+	if (store->routes[0]->n[COUNT_UNROUTED] > 0)
+		result = store_sqlite_is_todo(store, group->seq, &todo);
+	if (result != STORE_OK || todo)
+		return result;
 	for (unsigned i = 0; i < group->n; i++)
 		store_sqlite_count(
 		    store, group->rows[i].route, group->rows[i].state, -1);

@@ -104,18 +104,29 @@ revive(struct store *store, int64_t seq, int64_t now_ms,
 	return result;
 }
 
-/* An event that matched nothing is to be routed again. */
 static enum store_result
-reroute(struct store *store, int64_t seq, int64_t due_ms)
+remove_unmatched(struct store *store, int64_t seq)
 {
 	enum store_result result;
 
 	result = sql_run(sql_bind(&store->sql, SQL_UNMATCHED_DELETE, "i", seq));
+	if (result == STORE_OK)
+		store_sqlite_count(
+		    store, 0, COUNT_UNMATCHED, -sqlite3_changes(store->db));
+	return result;
+}
+
+/* An event that matched nothing is to be routed again; STORE_NONE when it is
+ * not such a one. */
+static enum store_result
+reroute(struct store *store, int64_t seq, int64_t due_ms)
+{
+	enum store_result result = remove_unmatched(store, seq);
+
 	if (result != STORE_OK)
 		return result;
 	if (sqlite3_changes(store->db) == 0)
 		return STORE_NONE;
-	store_sqlite_count(store, 0, COUNT_UNMATCHED, -1);
 	return add_todo(store, seq, false, due_ms);
 }
 
@@ -344,8 +355,9 @@ route_event(struct store *store, int64_t seq,
 		result = insert_delivery(store, &key, &targets[i], due_ms);
 	}
 	if (result == STORE_OK && todo)
-		result = move_todo(store, seq, filtered, due_ms, whole);
-	return result;
+		return move_todo(store, seq, filtered, due_ms, whole);
+	return result == STORE_OK && n > 0 ? remove_unmatched(store, seq)
+					   : result;
 }
 
 enum store_result
