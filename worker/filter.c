@@ -381,6 +381,7 @@ helper_ended(void *arg, const struct spawn_end *end)
 			"error", end->error != 0 ? strerror(end->error) : ""));
 	else if (filter->job != NULL)
 		blame(filter, end);
+	filter->timed_out = false;
 	if (filter->job != NULL && filter->next == filter->job->n)
 		finish_job(filter);
 }
@@ -422,12 +423,37 @@ start_helper(struct filter *filter)
 	begin_step(filter);
 }
 
+static bool
+has_slow(const struct filter *filter, const struct filter_job *job)
+{
+	for (size_t i = 0; i < job->n; i++)
+		if (filter_is_slow(filter, job->cases[i].text))
+			return true;
+	return false;
+}
+
+/* The job whose turn it is.  One that was queued before its filter was found
+ * slow goes to the others of that kind. */
+static struct filter_job *
+next_job(struct filter *filter)
+{
+	struct filter_job *job;
+
+	while ((job = take(&filter->fast)) != NULL) {
+		filter->job_slow = false;
+		if (!has_slow(filter, job))
+			return job;
+		put(&filter->slow, job);
+	}
+	filter->job_slow = true;
+	return take(&filter->slow);
+}
+
 /* Take up the next job. */
 static void
 begin_job(struct filter *filter)
 {
-	filter->job_slow = filter->fast.first == NULL;
-	filter->job = take(filter->job_slow ? &filter->slow : &filter->fast);
+	filter->job = next_job(filter);
 	filter->next = 0;
 	filter->parsed = false;
 	filter->retried = false;
@@ -451,8 +477,8 @@ filter_pump(struct filter *filter)
 	look_at_time(filter);
 	for (;;) {
 		if (filter->job == NULL && has_work(filter) &&
-		    (filter->spawn_id == 0 || filter->fd >= 0) &&
-		    !filter->timed_out)
+		    (filter->spawn_id == 0 ||
+			(filter->fd >= 0 && !filter->timed_out)))
 			begin_job(filter);
 		if (filter->spawn_id == 0 && filter->job != NULL &&
 		    clock_boot_ms() >= filter->restart_ms)
