@@ -67,8 +67,8 @@ codec_encode(enum codec codec, const void *p, size_t len, struct buf *out)
 	return encode_base64(&rules[codec], p, len, out);
 }
 
-static int
-hex_digit(char c)
+int
+codec_hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
@@ -87,8 +87,8 @@ decode_hex(const char *text, size_t len, struct buf *out)
 	if (len % 2 || buf_reserve(out, len / 2))
 		return -1;
 	for (size_t i = 0; i < len; i += 2) {
-		int high = hex_digit(text[i]);
-		int low = hex_digit(text[i + 1]);
+		int high = codec_hex_digit(text[i]);
+		int low = codec_hex_digit(text[i + 1]);
 
 		if (high < 0 || low < 0) {
 			out->len = start;

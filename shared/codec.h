@@ -29,4 +29,7 @@ int codec_encode(enum codec codec, const void *p, size_t len, struct buf *out);
 int
 codec_decode(enum codec codec, const char *text, size_t len, struct buf *out);
 
+/* The value of a hex digit of either case, -1 for any other character. */
+int codec_hex_digit(char c);
+
 #endif

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codec.h"
+
 /* The strings of an event, for what goes over all of them. */
 static const size_t strings[] = {
     offsetof(struct event, source),
@@ -130,18 +132,6 @@ event_id_format(const uint8_t id[EVENT_ID_LEN], char out[EVENT_ID_TEXT_SIZE])
 	*out = '\0';
 }
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 int
 event_id_parse(const char *text, uint8_t id[EVENT_ID_LEN])
 {
@@ -152,8 +142,8 @@ event_id_parse(const char *text, uint8_t id[EVENT_ID_LEN])
 	for (i = 0; i < EVENT_ID_LEN; i++) {
 		if ((i == 4 || i == 6 || i == 8 || i == 10) && *text++ != '-')
 			return -1;
-		if ((high = hex_digit(*text++)) < 0 ||
-		    (low = hex_digit(*text++)) < 0)
+		if ((high = codec_hex_digit(*text++)) < 0 ||
+		    (low = codec_hex_digit(*text++)) < 0)
 			return -1;
 		id[i] = (uint8_t)(high << 4 | low);
 	}

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codec.h"
+
 /* One pair as it stands in the text. */
 struct raw_pair {
 	const char *name;
@@ -43,18 +45,6 @@ next_pair(const char **text, const char *end, struct raw_pair *pair)
 	return true;
 }
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* The byte at *p, decoded, moving *p on; -1 for a broken escape. */
 static int
 next_byte(const char **p, const char *end)
@@ -68,8 +58,8 @@ next_byte(const char **p, const char *end)
 	if (end - *p < 2)
 		return -1;
 
-	int high = hex_digit((*p)[0]);
-	int low = hex_digit((*p)[1]);
+	int high = codec_hex_digit((*p)[0]);
+	int low = codec_hex_digit((*p)[1]);
 	if (high < 0 || low < 0)
 		return -1;
 	*p += 2;

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "../shared/buf.h"
+#include "../shared/codec.h"
 
 struct filter_jq {
 	jq_state *jq;
@@ -129,18 +130,6 @@ filter_jq_new(const char *text, char error[FILTER_ERROR_SIZE])
 
 /* ---- input ---- */
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* A name or value of a form; a broken escape stands for itself. */
 static jv
 form_text(const char *p, size_t len)
@@ -152,8 +141,8 @@ form_text(const char *p, size_t len)
 		int high = -1, low = -1;
 
 		if (p[i] == '%' && i + 2 < len) {
-			high = hex_digit(p[i + 1]);
-			low = hex_digit(p[i + 2]);
+			high = codec_hex_digit(p[i + 1]);
+			low = codec_hex_digit(p[i + 2]);
 		}
 		if (high >= 0 && low >= 0) {
 			buf_add_char(&text, (char)(high * 16 + low));
