@@ -110,7 +110,7 @@ static void
 fcgi_patience(struct front *front, int ms)
 {
 	const struct timeval limit = {
-	    .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+	    .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000L};
 
 	(void)setsockopt(
 	    self(front)->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);

@@ -244,7 +244,7 @@ has_systemd_fds(void)
 int
 listen_inherit(struct listen *self)
 {
-	union address address;
+	union address address = {.any = {.sa_family = AF_UNIX}};
 	socklen_t len = sizeof address;
 	int flags;
 
@@ -342,7 +342,7 @@ static int
 set_limits(int fd)
 {
 	const struct timeval receive = {.tv_sec = LISTEN_RECEIVE_MS / 1000};
-	const struct timeval send = {.tv_usec = LISTEN_SEND_MS * 1000};
+	const struct timeval send = {.tv_usec = LISTEN_SEND_MS * 1000L};
 
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &receive, sizeof receive) !=
 	    0)

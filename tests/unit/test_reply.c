@@ -1,5 +1,6 @@
 /* Answers, as the web server reads them. */
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,7 +24,7 @@ setup(void **state)
 	struct fixture *f = calloc(1, sizeof *f);
 
 	f->scheme = scheme_new("t", scheme_builtin("github"));
-	(void)strcpy(f->name, "shop");
+	(void)snprintf(f->name, sizeof f->name, "shop");
 	f->source.name = f->name;
 	f->source.scheme = f->scheme;
 	*state = f;
