@@ -110,7 +110,7 @@ include "{self.include}"
 
     def apache(self):
         modules = ["mpm_event", "authz_core", "reqtimeout"]
-        modules += (["proxy", "proxy_fcgi"] if self.kind == "apache-proxy"
+        modules += (["proxy", "proxy_fcgi", "env"] if self.kind == "apache-proxy"
                     else ["fcgid", "alias"])
         load = "\n".join(
             f"LoadModule {m}_module {APACHE_MODULES}/mod_{m}.so"
