@@ -264,8 +264,8 @@ hold(struct deadletters *letters, const char *why)
 	    log_str("reason", why),
 	    log_int("used", retention_used(letters->retention)),
 	    log_int("max", letters->max));
-	letters->walk_ms = clock_boot_ms();
 	pause_writing(letters);
+	letters->walk_ms = letters->write_ms;
 }
 
 /* Whether there is room under `max` for one more of that size. */

@@ -70,6 +70,9 @@ state_new(char error[FILTER_ERROR_SIZE])
 	}
 	filter->error = error;
 	jq_set_error_cb(filter->jq, note_message, filter);
+	/* jq_init() leaves these two as malloc() gave them. */
+	jq_set_input_cb(filter->jq, NULL, NULL);
+	jq_set_debug_cb(filter->jq, NULL, NULL);
 	/* Without it import and include end the process. */
 	jq_set_attr(filter->jq, jv_string("JQ_LIBRARY_PATH"), jv_array());
 	return filter;
