@@ -197,11 +197,12 @@ store_memory_add_event(
 		state->events = events;
 	if (shared != NULL)
 		shared->event = event_copy(event);
+	if (shared != NULL)
+		shared->refs = 1;
 	if (events == NULL || shared == NULL || shared->event == NULL) {
-		free(shared);
+		shared_unref(shared);
 		return NULL;
 	}
-	shared->refs = 1;
 	events[state->n_events] = (struct store_memory_event){
 	    .seq = state->next_seq, .shared = shared};
 	state->next_seq++;
