@@ -15,7 +15,11 @@
 #include "../shared/zsock.h"
 #include "server_impl.h"
 
-enum { RETRY_MS = 200, STOP_ROUNDS = 100 };
+enum {
+	RETRY_MS = 200,
+	TIDY_MS = 2000,
+	STOP_ROUNDS = 100,
+};
 
 /* ---- one commit ---- */
 
@@ -251,8 +255,14 @@ serve_once(struct server *s, bool *busy)
 static void
 serve_last(struct server *s)
 {
+	int64_t until_ms = clock_boot_ms() + TIDY_MS;
 	int i;
 
+	/* What the store would do when it is closed, it does while events are
+	 * still taken in: the gap until the next start stays short. */
+	while (
+	    !s->failed && clock_boot_ms() < until_ms && s->ops->idle(s->store))
+		(void)serve_round(s);
 	/* This beat says `draining`: gateways send nothing more. */
 	control_beat(s, clock_boot_ms());
 	for (i = 0; i < STOP_ROUNDS && !s->failed; i++)
