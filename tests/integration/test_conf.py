@@ -130,8 +130,8 @@ post = http://localhost/
 """
 
 FAULTS = [(1, "gatway"), (6, "secrets"), (7, "github"), (9, "open"),
-          (13, "secrets/empty"), (15, "gitlab"), (16, "$"), (17, "timeout"),
-          (21, "")]
+          (13, "weak"), (14, "gitlab"), (16, "shell"), (17, "timeout"),
+          (18, "r2"), (20, "post")]
 
 
 @pytest.mark.parametrize("who", ["check", "gateway", "worker"])

@@ -7,6 +7,7 @@ letter can be replayed again without being asked for.
 
 import json
 import os
+import re
 import stat
 import subprocess
 
@@ -136,9 +137,9 @@ def test_provider_sends_it_again(dead, receiver):
     assert "revived" not in again()
     with open(dead.conf) as f:
         text = f.read()
-    dead.write("gaff.conf", text.replace("[route tell-me]",
-                                         "backoff_max = 1ms\n"
-                                         "backoff = 1ms\n[route tell-me]"))
+    dead.write("gaff.conf", re.sub(r"^(post|run) = ", r"backoff = 1ms\n"
+                                   r"backoff_max = 1ms\n\1 = ", text,
+                                   flags=re.M))
     dead.reload(dead.workers["local"])
     until(lambda: again().get("revived") == ["gone"], "it is revived")
     until(lambda: len(receiver.got()) == before + 1, "it is delivered")

@@ -128,18 +128,18 @@ TWO = """
 to = stderr
 [gateway]
 answer_within = 4s
+[store]
+reserve = 1M
 [worker one]
 data = ipc://{dir}/run/one.data
 control = ipc://{dir}/run/one.control
-url = sqlite:{dir}/store/one.db
-directory = {dir}/dead/one
-reserve = 1M
+store = sqlite:{dir}/store/one.db
+dead_letter = {dir}/dead/one
 [worker two]
 data = ipc://{dir}/run/two.data
 control = ipc://{dir}/run/two.control
-url = sqlite:{dir}/store/two.db
-directory = {dir}/dead/two
-reserve = 1M
+store = sqlite:{dir}/store/two.db
+dead_letter = {dir}/dead/two
 """
 
 
@@ -217,7 +217,7 @@ def test_second_worker_on_the_same_sockets(site):
     site.up(config(site))
     second = site.worker(ready=False)
     assert second.wait() == 1
-    assert "lock" in second.log(), second.log()
+    assert "another worker" in second.log(), second.log()
     assert post(site, "undisturbed").status == 200
 
 

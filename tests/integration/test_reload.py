@@ -55,17 +55,16 @@ def test_gateway_takes_a_new_source(up, number):
 
 def test_bad_configuration_changes_nothing(up):
     """Every fault is logged with its place; all goes on as before."""
-    path = up.configure("".join(up.texts) + "[route r]\nruns = /bin/true\n"
-                        "[source three]\nscheme = githab\n")
+    up.configure("".join(up.texts) + "[route r]\nruns = /bin/true\n"
+                 "[source three]\nscheme = githab\n")
     for process in (up.gateways[0], up.workers["local"]):
         up.reload(process)
         for fault in ("gaff.conf:", "runs", "githab"):
             process.wait_log(fault)
     assert post(up, "two", "1").status == 404
     event_id = post(up, "one", "2").json()["id"]
+    up.configure(up.texts[0])  # the command line reads it, too
     assert up.deliveries(event_id) == {}
-    with open(path) as f:
-        assert "runs" in f.read()
 
 
 def test_emptied_secret_keeps_the_old(up):

@@ -13,6 +13,10 @@
  *	abandoned KEY              no 2xx within GIVE_UP_S of the program's
  *start
  *
+ * A server may close a kept connection just when a request is on its way: then,
+ * as HTTP clients do, it is sent once more over a new one, and counted as
+ * `stale`.
+ *
  * With -t an event that got no 2xx is offered again after RETRY_MS, as a
  * provider would.  Ends when every event has its last answer; a line of JSON
  * on standard output sums up.
@@ -65,7 +69,7 @@ struct connection {
 	enum state state;
 	int fd; /* -1: not connected */
 	uint32_t event;
-	bool has_event; /* WAITING: to be offered again at due_ms */
+	bool kept; /* it has carried an answer before */
 	int64_t due_ms;
 	int64_t begun_ms;
 	char *request;
@@ -87,6 +91,7 @@ struct load {
 	uint32_t abandoned;
 	int64_t start_ms;
 	int64_t max_ms;
+	uint32_t stale;
 	uint64_t answers[STATUS_MAX];
 };
 
@@ -239,7 +244,6 @@ connect_out(const struct load *load, struct connection *c)
 static void
 finish(struct load *load, struct connection *c)
 {
-	c->has_event = false;
 	c->state = IDLE;
 	load->done++;
 }
@@ -270,10 +274,34 @@ answered(struct load *load, struct connection *c, int status, const char *id)
 }
 
 static void
+offer(struct load *load, struct connection *c)
+{
+	bool fresh = c->fd < 0;
+
+	make_request(load, c);
+	c->sent = 0;
+	c->answer_len = 0;
+	c->begun_ms = now_ms();
+	c->state = SENDING;
+	c->kept = !fresh;
+	if (fresh && connect_out(load, c) != 0) {
+		answered(load, c, 0, "-");
+		return;
+	}
+	watch(load, c, fresh ? EPOLL_CTL_ADD : EPOLL_CTL_MOD);
+}
+
+/* The connection ended without an answer. */
+static void
 lost(struct load *load, struct connection *c)
 {
 	disconnect(c);
-	answered(load, c, 0, "-");
+	if (c->kept && c->answer_len == 0) {
+		load->stale++;
+		offer(load, c);
+	} else {
+		answered(load, c, 0, "-");
+	}
 }
 
 static void
@@ -292,23 +320,6 @@ send_more(struct load *load, struct connection *c)
 	}
 	c->state = RECEIVING;
 	watch(load, c, EPOLL_CTL_MOD);
-}
-
-static void
-offer(struct load *load, struct connection *c)
-{
-	bool fresh = c->fd < 0;
-
-	make_request(load, c);
-	c->sent = 0;
-	c->answer_len = 0;
-	c->begun_ms = now_ms();
-	c->state = SENDING;
-	if (fresh && connect_out(load, c) != 0) {
-		answered(load, c, 0, "-");
-		return;
-	}
-	watch(load, c, fresh ? EPOLL_CTL_ADD : EPOLL_CTL_MOD);
 }
 
 /* ---- answers ---- */
@@ -402,7 +413,6 @@ start_due(struct load *load)
 
 		if (c->state == IDLE && load->next < limit) {
 			c->event = load->next++;
-			c->has_event = true;
 			write_offered(load, c->event);
 			offer(load, c);
 		} else if (c->state == WAITING && c->due_ms <= now) {
@@ -442,9 +452,9 @@ summary(const struct load *load)
 	const char *comma = "";
 
 	printf("{\"offered\": %u, \"abandoned\": %u, \"ms\": %lld, "
-	       "\"max_ms\": %lld, \"answers\": {",
+	       "\"max_ms\": %lld, \"stale\": %u, \"answers\": {",
 	    load->next, load->abandoned, (long long)(now_ms() - load->start_ms),
-	    (long long)load->max_ms);
+	    (long long)load->max_ms, load->stale);
 	for (int i = 0; i < STATUS_MAX; i++) {
 		if (load->answers[i] == 0)
 			continue;
