@@ -39,7 +39,7 @@ struct dest {
 /* ---- receiving ---- */
 
 static size_t
-take_body(char *p, size_t size, size_t n, void *arg)
+take_body(const void *p, size_t size, size_t n, void *arg)
 {
 	struct attempt *attempt = arg;
 	size_t len = size * n, room = SPAWN_OUTPUT_MAX - attempt->body.len;
@@ -50,7 +50,7 @@ take_body(char *p, size_t size, size_t n, void *arg)
 }
 
 static size_t
-take_header(char *p, size_t size, size_t n, void *arg)
+take_header(const char *p, size_t size, size_t n, void *arg)
 {
 	struct attempt *attempt = arg;
 	size_t len = size * n;
@@ -88,18 +88,24 @@ static const struct {
 };
 
 static void
+set_outcome(struct dest_outcome *o, const char *outcome)
+{
+	snprintf(o->outcome, sizeof(o->outcome), "%s", outcome);
+}
+
+static void
 judge_error(
     const struct attempt *attempt, CURLcode code, struct dest_outcome *o)
 {
 	const char *text = attempt->error[0] != '\0' ? attempt->error
 						     : curl_easy_strerror(code);
 
-	strcpy(o->outcome, "broken");
+	set_outcome(o, "broken");
 	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
 		if (errors[i].code == code)
-			strcpy(o->outcome, errors[i].outcome);
+			set_outcome(o, errors[i].outcome);
 	if (attempt->headers_len > DEST_RESPONSE_HEADERS_MAX)
-		strcpy(o->outcome, "too_large");
+		set_outcome(o, "too_large");
 	dest_last_line(o->detail, text, strlen(text));
 }
 
@@ -110,7 +116,7 @@ judge_redirect(
 	const char *to = NULL;
 	char text[2 * DEST_DETAIL_SIZE];
 
-	strcpy(o->outcome, "redirect");
+	set_outcome(o, "redirect");
 	curl_easy_getinfo(attempt->easy, CURLINFO_REDIRECT_URL, &to);
 	snprintf(text, sizeof(text), "%ld to %.300s", status,
 	    to != NULL ? to : "nowhere");
@@ -127,7 +133,7 @@ judge_status(const struct attempt *attempt, long status, struct dest_outcome *o)
 	dest_last_line(o->detail, o->output, o->output_len);
 	if (status >= 200 && status <= 299) {
 		o->verdict = DEST_DELIVERED;
-		strcpy(o->outcome, "ok");
+		set_outcome(o, "ok");
 		return;
 	}
 	if (status == STATUS_GONE || dest_final_has(&attempt->final, status))
@@ -157,12 +163,10 @@ attempt_free(struct attempt *attempt)
 
 /* Take it out of the running ones and of the multi. */
 static void
-detach(struct attempt *attempt)
+detach(struct attempt **link)
 {
-	struct attempt **link = &attempt->dest->running;
+	struct attempt *attempt = *link;
 
-	while (*link != attempt)
-		link = &(*link)->next;
 	*link = attempt->next;
 	curl_multi_remove_handle(attempt->dest->context.multi, attempt->easy);
 }
@@ -184,6 +188,7 @@ ended(struct attempt *attempt, CURLcode code)
 	struct dest_outcome o = {.verdict = DEST_RETRY,
 	    .output = attempt->body.len > 0 ? attempt->body.p : "",
 	    .output_len = attempt->body.len};
+	struct attempt **link = &attempt->dest->running;
 	long status = 0;
 
 	curl_easy_getinfo(attempt->easy, CURLINFO_RESPONSE_CODE, &status);
@@ -191,7 +196,9 @@ ended(struct attempt *attempt, CURLcode code)
 		judge_status(attempt, status, &o);
 	else
 		judge_error(attempt, code, &o);
-	detach(attempt);
+	while (*link != attempt)
+		link = &(*link)->next;
+	detach(link);
 	finish(attempt, &o);
 }
 
@@ -253,7 +260,7 @@ post_close(struct dest *dest)
 	if (dest == NULL)
 		return;
 	while ((attempt = dest->running) != NULL) {
-		detach(attempt);
+		detach(&dest->running);
 		store_delivery_free(attempt->delivery);
 		attempt_free(attempt);
 	}
@@ -331,7 +338,7 @@ post_cut(struct dest *dest)
 	struct attempt *attempt;
 
 	while ((attempt = dest->running) != NULL) {
-		detach(attempt);
+		detach(&dest->running);
 		finish(attempt, &o);
 	}
 }

@@ -124,7 +124,7 @@ judge(const struct attempt *attempt, int status, struct dest_outcome *o)
 	snprintf(o->outcome, sizeof(o->outcome), "exit:%d", code);
 	if (code == 0) {
 		o->verdict = DEST_DELIVERED;
-		strcpy(o->outcome, "ok");
+		snprintf(o->outcome, sizeof(o->outcome), "ok");
 	} else if (code == DEST_EXIT_FINAL ||
 		   dest_final_has(&attempt->final, code)) {
 		o->verdict = DEST_FINAL;
@@ -135,7 +135,7 @@ static void
 explain_exec_error(const struct attempt *attempt, int error, bool directory,
     struct dest_outcome *o)
 {
-	strcpy(o->outcome, "exec_failed");
+	snprintf(o->outcome, sizeof(o->outcome), "exec_failed");
 	snprintf(o->detail, sizeof(o->detail), "%s%.160s: %s",
 	    directory ? "directory " : "",
 	    directory ? attempt->directory : attempt->program, strerror(error));
@@ -171,7 +171,7 @@ ended(void *arg, const struct spawn_end *end)
 	if (end->error != 0)
 		explain_exec_error(attempt, end->error, end->bad_directory, &o);
 	else if (end->timed_out)
-		strcpy(o.outcome, "timeout");
+		snprintf(o.outcome, sizeof(o.outcome), "timeout");
 	else
 		judge(attempt, end->status, &o);
 	/* An exit status after our own signal proves nothing. */

@@ -282,10 +282,9 @@ stop(struct dispatch *d)
 		d->cut = true;
 		flights_cut(d->flights);
 	}
-	if (!flights_any(d->flights) &&
-	    (!is_claiming(d) || now >= d->stop_ms + DISPATCH_CLAIM_MS))
-		push_stopped(d, false);
-	else if (now >= d->stop_ms + DISPATCH_CUT_MS)
+	if (now >= d->stop_ms + DISPATCH_CUT_MS ||
+	    (!flights_any(d->flights) &&
+		(!is_claiming(d) || now >= d->stop_ms + DISPATCH_CLAIM_MS)))
 		push_stopped(d, false);
 }
 

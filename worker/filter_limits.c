@@ -12,14 +12,15 @@ static long
 pages_in_use(void)
 {
 	FILE *f = fopen("/proc/self/statm", "re");
+	char line[128];
 	long pages = -1;
 
 	if (f == NULL)
 		return -1;
-	if (fscanf(f, "%ld", &pages) != 1)
-		pages = -1;
+	if (fgets(line, sizeof(line), f) != NULL)
+		pages = strtol(line, NULL, 10);
 	(void)fclose(f);
-	return pages;
+	return pages > 0 ? pages : -1;
 }
 
 int

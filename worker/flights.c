@@ -184,11 +184,9 @@ flights_take(struct flights *f, struct task *task, bool starting)
 {
 	struct lane *lane = lanes_get(f->lanes, task->delivery->route);
 
-	if (lane == NULL)
-		give_back(f, lane, task, SETTLE_AGAIN_MS);
-	else if (!starting || !may_start(lane))
+	if (lane != NULL && (!starting || !may_start(lane)))
 		give_back(f, lane, task, 0);
-	else if (start(f, lane, task) != 0)
+	else if (lane == NULL || start(f, lane, task) != 0)
 		give_back(f, lane, task, SETTLE_AGAIN_MS);
 }
 

@@ -115,12 +115,13 @@ add_type(struct list *list, const struct event *event)
 
 /* The signature's headers are there already. */
 static void
-add_own(struct list *list, const struct store_delivery *delivery,
-    const char *id, int64_t now_ms)
+add_own(
+    struct list *list, const struct store_delivery *delivery, int64_t now_ms)
 {
 	const struct event *event = delivery->event;
-	char number[24];
+	char number[24], id[EVENT_ID_TEXT_SIZE];
 
+	event_id_format(event->id, id);
 	if (!has(list, "webhook-id"))
 		add(list, "webhook-id", id);
 	snprintf(number, sizeof(number), "%" PRId64, now_ms / 1000);
@@ -139,27 +140,38 @@ add_signed(void *arg, const char *name, const char *value)
 	add(arg, name, value);
 }
 
+/* Path and query of the destination, to be curl_free()d; NULL: none. */
+static void
+split_url(const char *text, char **path, char **query)
+{
+	CURLU *url = curl_url();
+
+	if (url != NULL &&
+	    curl_url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK) {
+		(void)curl_url_get(url, CURLUPART_PATH, path, 0);
+		(void)curl_url_get(url, CURLUPART_QUERY, query, 0);
+	}
+	curl_url_cleanup(url);
+}
+
 /* 0, or -1 with a sentence. */
 static int
 sign(struct list *list, const struct config_route *route,
-    const struct store_delivery *delivery, const char *id, int64_t now_ms,
+    const struct event *event, int64_t now_ms,
     char error[POST_HEADERS_ERROR_SIZE])
 {
-	CURLU *url = curl_url();
 	char *path = NULL, *query = NULL, text[SCHEME_ERROR_SIZE] = "";
+	char id[EVENT_ID_TEXT_SIZE];
 	struct scheme_request request = {.method = "POST",
 	    .url = route->url,
-	    .content_type = delivery->event->content_type,
-	    .body = delivery->event->body,
-	    .body_len = delivery->event->body_len,
+	    .content_type = event->content_type,
+	    .body = event->body,
+	    .body_len = event->body_len,
 	    .now_ms = now_ms};
 	int result;
 
-	if (url != NULL &&
-	    curl_url_set(url, CURLUPART_URL, route->url, 0) == CURLUE_OK) {
-		(void)curl_url_get(url, CURLUPART_PATH, &path, 0);
-		(void)curl_url_get(url, CURLUPART_QUERY, &query, 0);
-	}
+	event_id_format(event->id, id);
+	split_url(route->url, &path, &query);
 	request.path = path != NULL ? path : "/";
 	request.query = query != NULL ? query : "";
 	result = scheme_sign(route->sign, route->sign_keys, &request, id,
@@ -169,7 +181,6 @@ sign(struct list *list, const struct config_route *route,
 		    error, POST_HEADERS_ERROR_SIZE, "not signed: %.200s", text);
 	curl_free(path);
 	curl_free(query);
-	curl_url_cleanup(url);
 	return result;
 }
 
@@ -223,15 +234,13 @@ post_headers(const struct config_route *route,
     char error[POST_HEADERS_ERROR_SIZE])
 {
 	struct list list = {0};
-	char id[EVENT_ID_TEXT_SIZE];
 
-	event_id_format(delivery->event->id, id);
-	strcpy(error, "no memory");
+	snprintf(error, POST_HEADERS_ERROR_SIZE, "no memory");
 	add_type(&list, delivery->event);
 	if (route->sign != NULL &&
-	    sign(&list, route, delivery, id, now_ms, error) != 0)
+	    sign(&list, route, delivery->event, now_ms, error) != 0)
 		list.failed = true;
-	add_own(&list, delivery, id, now_ms);
+	add_own(&list, delivery, now_ms);
 	add_stored(&list, route, delivery->event);
 	if (!list.failed)
 		return list.items;

@@ -1,6 +1,7 @@
 #include "spawn.h"
 
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 
 #include <errno.h>
@@ -114,14 +115,13 @@ spawn_wants_write(const struct spawn *spawn)
 
 /* One packet, with a descriptor when `input` is one.  0, or -1 with errno. */
 static int
-send_packet(struct spawn *spawn, char *bytes, size_t len, int input)
+send_packet(struct spawn *spawn, struct iovec packet, int input)
 {
 	union {
 		char bytes[CMSG_SPACE(sizeof(int))];
 		struct cmsghdr align;
 	} control = {{0}};
-	struct iovec iov = {bytes, len};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+	struct msghdr msg = {.msg_iov = &packet, .msg_iovlen = 1};
 	struct cmsghdr *rights;
 
 	if (input >= 0) {
@@ -138,7 +138,7 @@ send_packet(struct spawn *spawn, char *bytes, size_t len, int input)
 
 /* Send now, or keep for later.  0, or -1 with errno and nothing kept. */
 static int
-submit(struct spawn *spawn, char *bytes, size_t len, int input)
+submit(struct spawn *spawn, struct iovec packet, int input)
 {
 	struct waiting *waiting;
 
@@ -146,16 +146,16 @@ submit(struct spawn *spawn, char *bytes, size_t len, int input)
 		errno = EPIPE;
 		return -1;
 	}
-	if (spawn->first == NULL && send_packet(spawn, bytes, len, input) == 0)
+	if (spawn->first == NULL && send_packet(spawn, packet, input) == 0)
 		return 0;
 	if (spawn->first == NULL && errno != EAGAIN && errno != ENOBUFS)
 		return -1;
-	waiting = malloc(sizeof(*waiting) + len);
+	waiting = malloc(sizeof(*waiting) + packet.iov_len);
 	if (waiting == NULL)
 		return -1;
 	waiting->next = NULL;
-	waiting->len = len;
-	memcpy(waiting->bytes, bytes, len);
+	waiting->len = packet.iov_len;
+	memcpy(waiting->bytes, packet.iov_base, packet.iov_len);
 	waiting->input = -1;
 	if (input >= 0) {
 		waiting->input = fcntl(input, F_DUPFD_CLOEXEC, 0);
@@ -218,7 +218,7 @@ spawn_start(struct spawn *spawn, const struct spawn_start *start)
 		errno = E2BIG;
 		goto out;
 	}
-	if (submit(spawn, bytes, len, start->input) != 0)
+	if (submit(spawn, (struct iovec){bytes, len}, start->input) != 0)
 		goto out;
 	id = ++spawn->last_id;
 	*running =
@@ -238,7 +238,7 @@ spawn_kill(struct spawn *spawn, uint64_t id)
 
 	/* Not sent means no memory or no spawner: it ends at its timeout, or
 	 * has ended with the spawner. */
-	(void)submit(spawn, (char *)&request, sizeof(request), -1);
+	(void)submit(spawn, (struct iovec){&request, sizeof(request)}, -1);
 }
 
 static void
@@ -247,8 +247,8 @@ flush(struct spawn *spawn)
 	while (spawn->first != NULL && !spawn->gone) {
 		struct waiting *first = spawn->first;
 
-		if (send_packet(
-			spawn, first->bytes, first->len, first->input) != 0) {
+		if (send_packet(spawn, (struct iovec){first->bytes, first->len},
+			first->input) != 0) {
 			if (errno != EAGAIN && errno != ENOBUFS)
 				spawn->gone = true;
 			return;
