@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <fcntl.h>
 #include <ftw.h>
@@ -219,6 +220,21 @@ support_unhex(const char *hex, unsigned char *out, size_t size)
 	}
 	assert_int_equal(n % 2, 0);
 	return n / 2;
+}
+
+void
+support_shell(const char *line)
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		execl("/bin/sh", "sh", "-c", line, (char *)NULL);
+		_exit(127);
+	}
+	assert_true(pid > 0 && waitpid(pid, &status, 0) == pid);
+	if (status != 0)
+		fail_msg("status %d of: %s", status, line);
 }
 
 void

@@ -53,6 +53,9 @@ char *support_stderr_end(void);
  * from `#` to the end of a line, is skipped.  Returns their number. */
 size_t support_unhex(const char *hex, unsigned char *out, size_t size);
 
+/* Run a line of shell, which must succeed. */
+void support_shell(const char *line);
+
 /* Fails with both texts unless `text` contains `part`. */
 void support_contains(const char *text, const char *part);
 

@@ -1,4 +1,4 @@
-/* deadletter and deadletters: real files. */
+/* deadletter: real files. */
 
 #include <sys/stat.h>
 
@@ -10,57 +10,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <openssl/evp.h>
-
 #include "../../shared/clock.h"
 #include "../../shared/deadletter.h"
-#include "../../worker/deadletters.h"
+#include "graves.h"
 #include "support.h"
 
-static const char body[] = "line\n\0\xff end";
-static const char name[] =
-    "2026-11-22/01020304-0506-7708-890a-0b0c0d0e0f10.deploy.2.dead";
-
-enum { BODY_LEN = sizeof(body) - 1 };
-
-static struct event
-an_event(void)
-{
-	struct event event = {
-	    .id = {1, 2, 3, 4, 5, 6, 0x77, 8, 0x89, 10, 11, 12, 13, 14, 15, 16},
-	    .received_at_ms = 1795318480123,
-	    .source = "github",
-	    .key = "../../x\"\n",
-	    .type = "push",
-	    .remote = "192.0.2.1",
-	    .method = "POST",
-	    .path = "/hooks/github",
-	    .query = "a=-",
-	    .content_type = "text/plain",
-	    .headers = "{\"x-a\": \"1\",\n\"x-b\": \"2\"}",
-	    .scheme = "github",
-	    .body = body,
-	    .body_len = BODY_LEN};
-
-	assert_int_equal(
-	    EVP_Digest(body, BODY_LEN, event.sha256, NULL, EVP_sha256(), NULL),
-	    1);
-	return event;
-}
-
-static struct deadletter
-a_letter(const struct event *event)
-{
-	return (struct deadletter){.event = event,
-	    .route = "deploy",
-	    .replay = 2,
-	    .worker = "local",
-	    .reason = "expired",
-	    .attempts = "[{\"at\":\"2026-11-22T03:00:00.000Z\",\"ms\":3,"
-			"\"outcome\":\"exit:1\",\"detail\":\"no\"}]",
-	    .deliver = "/bin/false",
-	    .died_at_ms = 1795318490000};
-}
+static const char body[] = GRAVES_BODY;
+static const char name[] = GRAVES_NAME;
 
 static const char *
 text(const json_t *head, const char *member)
@@ -74,8 +30,8 @@ static void
 test_write_and_read(void **state)
 {
 	char *dir = support_dir(), *path = support_path(dir, name);
-	struct event event = an_event();
-	struct deadletter letter = a_letter(&event);
+	struct event event = graves_event();
+	struct deadletter letter = graves_letter(&event);
 	char found[DEADLETTER_NAME_MAX], error[256];
 	json_t *head;
 	void *bytes;
@@ -90,8 +46,8 @@ test_write_and_read(void **state)
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0640);
 	assert_int_equal(deadletter_read(path, &head, &bytes, &len, error), 0);
-	assert_int_equal(len, BODY_LEN);
-	assert_memory_equal(bytes, body, BODY_LEN);
+	assert_int_equal(len, GRAVES_BODY_LEN);
+	assert_memory_equal(bytes, body, GRAVES_BODY_LEN);
 	assert_int_equal(
 	    json_integer_value(json_object_get(head, "format")), 1);
 	assert_string_equal(
@@ -127,8 +83,8 @@ static void
 test_tools_read_it(void **state)
 {
 	char *dir = support_dir(), command[512], *out, *path;
-	struct event event = an_event();
-	struct deadletter letter = a_letter(&event);
+	struct event event = graves_event();
+	struct deadletter letter = graves_letter(&event);
 	size_t len;
 
 	(void)state;
@@ -136,35 +92,17 @@ test_tools_read_it(void **state)
 	snprintf(command, sizeof(command),
 	    "cd %s && head -n1 %s | jq -r .route > a && tail -n +2 %s > b", dir,
 	    name, name);
-	assert_int_equal(system(command), 0);
+	support_shell(command);
 	out = support_read(path = support_path(dir, "a"), NULL);
 	assert_string_equal(out, "deploy\n");
 	free(out);
 	free(path);
 	out = support_read(path = support_path(dir, "b"), &len);
-	assert_int_equal(len, BODY_LEN);
-	assert_memory_equal(out, body, BODY_LEN);
+	assert_int_equal(len, GRAVES_BODY_LEN);
+	assert_memory_equal(out, body, GRAVES_BODY_LEN);
 	free(out);
 	free(path);
 	support_dir_remove(dir);
-}
-
-static unsigned
-entries(const char *dir, const char *sub)
-{
-	char command[512], *path = support_path(dir, "count"), *out;
-	unsigned n;
-
-	snprintf(command, sizeof(command),
-	    "find %s/%s -type f ! -name count ! -name .lock | wc -l > %s", dir,
-	    sub, path);
-	assert_int_equal(system(command), 0);
-	out = support_read(path, NULL);
-	n = (unsigned)atoi(out);
-	unlink(path);
-	free(out);
-	free(path);
-	return n;
 }
 
 /* Written again after a crash between rename and settling: it is done.  A file
@@ -173,14 +111,14 @@ static void
 test_again(void **state)
 {
 	char *dir = support_dir(), *path = support_path(dir, name), *said;
-	struct event event = an_event();
-	struct deadletter letter = a_letter(&event);
+	struct event event = graves_event();
+	struct deadletter letter = graves_letter(&event);
 
 	(void)state;
 	deadletter_write(dir, (gid_t)-1, &letter);
 	assert_int_equal(
 	    deadletter_write(dir, (gid_t)-1, &letter), DEADLETTER_WRITTEN);
-	assert_int_equal(entries(dir, ""), 1);
+	assert_int_equal(graves_count(dir, ""), 1);
 	support_write(path, "planted", 7, 0640);
 	support_stderr_begin();
 	assert_int_equal(
@@ -191,7 +129,7 @@ test_again(void **state)
 	said = support_read(path, NULL);
 	assert_string_equal(said, "planted");
 	free(said);
-	assert_int_equal(entries(dir, ""), 1);
+	assert_int_equal(graves_count(dir, ""), 1);
 	free(path);
 	support_dir_remove(dir);
 }
@@ -201,8 +139,8 @@ static void
 test_leftovers(void **state)
 {
 	char *dir = support_dir(), *path;
-	struct event event = an_event();
-	struct deadletter letter = a_letter(&event);
+	struct event event = graves_event();
+	struct deadletter letter = graves_letter(&event);
 
 	(void)state;
 	path = support_path(
@@ -213,7 +151,7 @@ test_leftovers(void **state)
 	support_write(path, "half", 4, 0600);
 	assert_int_equal(deadletter_sweep(dir), 0);
 	assert_int_equal(access(path, F_OK), -1);
-	assert_int_equal(entries(dir, ""), 1);
+	assert_int_equal(graves_count(dir, ""), 1);
 	free(path);
 	support_dir_remove(dir);
 }
@@ -223,8 +161,8 @@ static void
 test_links(void **state)
 {
 	char *dir = support_dir(), *other = support_dir(), *path;
-	struct event event = an_event();
-	struct deadletter letter = a_letter(&event);
+	struct event event = graves_event();
+	struct deadletter letter = graves_letter(&event);
 
 	(void)state;
 	path = support_path(dir, "2026-11-22");
@@ -233,8 +171,8 @@ test_links(void **state)
 	assert_int_equal(
 	    deadletter_write(dir, (gid_t)-1, &letter), DEADLETTER_FAILED);
 	free(support_stderr_end());
-	assert_int_equal(entries(other, ""), 0);
-	assert_int_equal(entries(dir, ""), 0);
+	assert_int_equal(graves_count(other, ""), 0);
+	assert_int_equal(graves_count(dir, ""), 0);
 	free(path);
 	support_dir_remove(other);
 	support_dir_remove(dir);
@@ -257,8 +195,8 @@ static void
 test_damaged(void **state)
 {
 	char *dir = support_dir(), *path = support_path(dir, name), *bytes;
-	struct event event = an_event();
-	struct deadletter letter = a_letter(&event);
+	struct event event = graves_event();
+	struct deadletter letter = graves_letter(&event);
 	size_t len;
 
 	(void)state;
@@ -288,22 +226,9 @@ note(void *arg, const char *path)
 
 	strncat(walk->seen, strrchr(path, '/') + 1,
 	    sizeof(walk->seen) - strlen(walk->seen) - 1);
-	strcat(walk->seen, " ");
+	strncat(walk->seen, " ", sizeof(walk->seen) - strlen(walk->seen) - 1);
 	walk->n++;
 	return walk->n == 3 ? 7 : 0;
-}
-
-static void
-touch(const char *dir, const char *day, const char *file)
-{
-	char *folder = support_path(dir, day), *path;
-
-	if (mkdir(folder, 0750) != 0)
-		assert_int_equal(errno, EEXIST);
-	path = support_path(folder, file);
-	support_write(path, "x", 1, 0640);
-	free(path);
-	free(folder);
 }
 
 static void
@@ -314,12 +239,12 @@ test_each(void **state)
 
 	(void)state;
 	assert_int_equal(deadletter_each(dir, note, &walk), 0);
-	touch(dir, "2026-11-23", "b.dead");
-	touch(dir, "2026-11-23", "a.dead");
-	touch(dir, "2026-11-23", "a.txt");
-	touch(dir, "2026-11-22", "z.dead");
-	touch(dir, "2026-11-24", "y.dead");
-	touch(dir, "other", "n.dead");
+	graves_touch(dir, "2026-11-23", "b.dead");
+	graves_touch(dir, "2026-11-23", "a.dead");
+	graves_touch(dir, "2026-11-23", "a.txt");
+	graves_touch(dir, "2026-11-22", "z.dead");
+	graves_touch(dir, "2026-11-24", "y.dead");
+	graves_touch(dir, "other", "n.dead");
 	/* The walk is stopped at the third. */
 	assert_int_equal(deadletter_each(dir, note, &walk), 7);
 	assert_string_equal(walk.seen, "z.dead a.dead b.dead ");
@@ -330,253 +255,18 @@ static void
 test_retire(void **state)
 {
 	char *dir = support_dir(), *path = support_path(dir, name);
-	struct event event = an_event();
-	struct deadletter letter = a_letter(&event);
+	struct event event = graves_event();
+	struct deadletter letter = graves_letter(&event);
 
 	(void)state;
 	deadletter_write(dir, (gid_t)-1, &letter);
 	assert_int_equal(deadletter_retire(dir, path), 0);
-	assert_int_equal(entries(dir, "replayed"), 1);
-	assert_int_equal(entries(dir, "2026-11-22"), 0);
+	assert_int_equal(graves_count(dir, "replayed"), 1);
+	assert_int_equal(graves_count(dir, "2026-11-22"), 0);
 	support_stderr_begin();
 	assert_int_equal(deadletter_retire(dir, path), -1);
 	free(support_stderr_end());
 	free(path);
-	support_dir_remove(dir);
-}
-
-/* ---- the worker's side ---- */
-
-static unsigned buried;
-
-static void
-on_buried(void *arg, struct store_delivery *delivery)
-{
-	(void)arg;
-	buried++;
-	store_delivery_free(delivery);
-}
-
-/* A delivery whose event's id ends in `n`. */
-static struct store_delivery *
-a_delivery(uint8_t n)
-{
-	struct store_delivery *delivery = calloc(1, sizeof(*delivery));
-	struct event event = an_event();
-
-	event.id[15] = n;
-	delivery->route = strdup("deploy");
-	delivery->reason = strdup("attempts");
-	delivery->attempts = strdup("[]");
-	delivery->died_at_ms = 1795318490000;
-	delivery->event = event_copy(&event);
-	return delivery;
-}
-
-static struct config_dead_letter
-settings(char *dir)
-{
-	return (struct config_dead_letter){
-	    .directory = dir, .keep_ms = INT64_C(90) * 86400000};
-}
-
-static struct deadletters *
-open_letters(const struct config_dead_letter *config)
-{
-	struct deadletters *letters =
-	    deadletters_open(config, "local", on_buried, NULL);
-
-	assert_non_null(letters);
-	buried = 0;
-	return letters;
-}
-
-/* All that is due at this moment of the fake clock. */
-static void
-steps(struct deadletters *letters)
-{
-	for (int i = 0;
-	     i < 1000 && deadletters_due_ms(letters) <= clock_boot_ms(); i++)
-		deadletters_step(letters);
-}
-
-static struct clock_fake fake;
-
-static int
-set_clock(void **state)
-{
-	(void)state;
-	fake = (struct clock_fake){1795318500000, 1000000};
-	clock_set_fake(&fake);
-	return 0;
-}
-
-static int
-unset_clock(void **state)
-{
-	(void)state;
-	clock_set_fake(NULL);
-	return 0;
-}
-
-static void
-pass(int64_t ms)
-{
-	fake.wall_ms += ms;
-	fake.boot_ms += ms;
-	clock_set_fake(&fake);
-}
-
-static void
-test_letters_written(void **state)
-{
-	char *dir = support_dir(), *inner = support_path(dir, "dead");
-	struct config_dead_letter config = settings(inner);
-	struct deadletters *letters = open_letters(&config);
-
-	(void)state;
-	support_stderr_begin();
-	for (uint8_t i = 0; i < 20; i++)
-		deadletters_add(letters, a_delivery(i), strdup("x"));
-	steps(letters);
-	free(support_stderr_end());
-	assert_int_equal(buried, 20);
-	assert_int_equal(entries(inner, "2026-11-22"), 20);
-	deadletters_close(letters);
-	free(inner);
-	support_dir_remove(dir);
-}
-
-static void
-test_letters_locked(void **state)
-{
-	char *dir = support_dir();
-	struct config_dead_letter config = settings(dir);
-	struct deadletters *letters = open_letters(&config);
-
-	(void)state;
-	support_stderr_begin();
-	assert_null(deadletters_open(&config, "second", on_buried, NULL));
-	free(support_stderr_end());
-	deadletters_close(letters);
-	letters = open_letters(&config);
-	deadletters_close(letters);
-	support_dir_remove(dir);
-}
-
-/* The directory cannot be used for a while: nothing is lost. */
-static void
-test_letters_wait(void **state)
-{
-	char *dir = support_dir(), *inner = support_path(dir, "dead");
-	struct config_dead_letter config = settings(inner);
-	struct deadletters *letters;
-
-	(void)state;
-	support_write(inner, "a file", 6, 0600);
-	support_stderr_begin();
-	letters = open_letters(&config);
-	deadletters_add(letters, a_delivery(1), NULL);
-	steps(letters);
-	assert_int_equal(buried, 0);
-	unlink(inner);
-	steps(letters);
-	assert_int_equal(buried, 0);
-	pass(2000);
-	steps(letters);
-	free(support_stderr_end());
-	assert_int_equal(buried, 1);
-	deadletters_close(letters);
-	free(inner);
-	support_dir_remove(dir);
-}
-
-static void
-test_letters_hold(void **state)
-{
-	char *dir = support_dir();
-	struct config_dead_letter config = settings(dir);
-	struct deadletters *letters;
-
-	(void)state;
-	config.max = 2500;
-	support_stderr_begin();
-	letters = open_letters(&config);
-	for (uint8_t i = 0; i < 12; i++)
-		deadletters_add(letters, a_delivery(i), NULL);
-	steps(letters);
-	assert_in_range(buried, 1, 4);
-	/* Somebody removes them: it goes on. */
-	while (buried < 12) {
-		unsigned before = buried;
-		char *day = support_path(dir, "2026-11-22");
-
-		support_dir_remove(day);
-		pass(60000);
-		steps(letters);
-		assert_true(buried > before);
-	}
-	free(support_stderr_end());
-	deadletters_close(letters);
-	support_dir_remove(dir);
-}
-
-static void
-test_letters_delete_oldest(void **state)
-{
-	char *dir = support_dir(), *path;
-	struct config_dead_letter config = settings(dir);
-	struct deadletters *letters;
-
-	(void)state;
-	config.max = 5000;
-	config.when_full = CONFIG_FULL_DELETE_OLDEST;
-	touch(dir, "2026-11-20", "old.dead");
-	touch(dir, "replayed", "done.dead");
-	support_stderr_begin();
-	letters = open_letters(&config);
-	for (uint8_t i = 0; i < 100; i++)
-		deadletters_add(letters, a_delivery(i), NULL);
-	steps(letters);
-	free(support_stderr_end());
-	assert_int_equal(buried, 100);
-	assert_in_range(entries(dir, ""), 1, 8);
-	path = support_path(dir, "2026-11-20");
-	assert_int_equal(access(path, F_OK), -1);
-	assert_int_equal(entries(dir, "replayed"), 0);
-	free(path);
-	deadletters_close(letters);
-	support_dir_remove(dir);
-}
-
-/* Old ones go; and not because somebody sets the clock. */
-static void
-test_letters_expire(void **state)
-{
-	char *dir = support_dir();
-	struct config_dead_letter config = settings(dir);
-	struct deadletters *letters;
-
-	(void)state;
-	touch(dir, "2026-08-20", "a.dead");
-	touch(dir, "2026-08-20", "b.dead");
-	touch(dir, "2026-08-25", "c.dead");
-	touch(dir, "other", "d.dead");
-	support_stderr_begin();
-	letters = open_letters(&config);
-	steps(letters);
-	assert_int_equal(entries(dir, "2026-08-25"), 1);
-	assert_int_equal(entries(dir, ""), 2);
-	fake.wall_ms += INT64_C(1000) * 86400000;
-	clock_set_fake(&fake);
-	pass(3600000);
-	steps(letters);
-	assert_int_equal(entries(dir, "2026-08-25"), 1);
-	pass(INT64_C(5) * 86400000);
-	steps(letters);
-	free(support_stderr_end());
-	assert_int_equal(entries(dir, ""), 1);
-	deadletters_close(letters);
 	support_dir_remove(dir);
 }
 
@@ -594,12 +284,6 @@ main(void)
 	    cmocka_unit_test(test_damaged),
 	    cmocka_unit_test(test_each),
 	    cmocka_unit_test(test_retire),
-	    WITH_CLOCK(test_letters_written),
-	    WITH_CLOCK(test_letters_locked),
-	    WITH_CLOCK(test_letters_wait),
-	    WITH_CLOCK(test_letters_hold),
-	    WITH_CLOCK(test_letters_delete_oldest),
-	    WITH_CLOCK(test_letters_expire),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
