@@ -57,7 +57,7 @@ WORKER := admin admin_events admin_replay admin_route admin_status \
 	store_sqlite_count store_sqlite_delivery store_sqlite_file \
 	store_sqlite_keys store_sqlite_list store_sqlite_open \
 	store_sqlite_purge store_sqlite_put store_sqlite_read \
-	store_sqlite_row tasks walcheck
+	store_sqlite_route store_sqlite_row tasks walcheck
 CLI := call check_as cmd_check cmd_dead cmd_events cmd_match cmd_reload cmd_replay \
 	cmd_route cmd_schemes cmd_secret cmd_send cmd_show cmd_sign cmd_status \
 	cmd_tail cmd_verify dead_purge dead_replay events file letters offline \
@@ -102,7 +102,8 @@ $O/schemes_conf.o: conf/schemes.conf
 UNIT := $(patsubst tests/unit/%.c,$O/tests/unit/%,$(wildcard tests/unit/test_*.c))
 TOOLS := $(patsubst tests/tool/%.c,$O/tests/tool/%,$(wildcard tests/tool/*.c))
 UNIT_OBJS := $O/tests/unit/support.o $O/tests/unit/requests.o \
-	$O/tests/unit/played.o \
+	$O/tests/unit/played.o $O/tests/unit/graves.o \
+	$O/tests/unit/stage.o $O/tests/unit/tries.o \
 	$(FCGI_OBJS) $(WORKER_OBJS) $(CLI_OBJS) \
 	$O/libgaff.a
 WRAP := $(foreach f,malloc calloc realloc reallocarray strdup strndup,\

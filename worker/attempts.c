@@ -1,6 +1,5 @@
 #include "attempts.h"
 
-#include <inttypes.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -67,10 +66,24 @@ copy_capped(struct buf *out, const char *list)
 	}
 }
 
+/* Not by buf_printf(): this runs once an attempt, beside the commit. */
+static void
+add_number(struct buf *out, int64_t number)
+{
+	char text[24], *p = text + sizeof text;
+	uint64_t rest = number < 0 ? 0 : (uint64_t)number;
+
+	do {
+		*--p = (char)('0' + rest % 10);
+		rest /= 10;
+	} while (rest > 0);
+	buf_add(out, p, (size_t)(text + sizeof text - p));
+}
+
 static void
 add_text(struct buf *out, const char *name, const char *text, size_t max)
 {
-	buf_printf(out, ",\"%s\":\"", name);
+	buf_add_str(out, name);
 	if (text != NULL)
 		buf_add_json(out, text, strnlen(text, max));
 	buf_add_char(out, '"');
@@ -85,9 +98,12 @@ attempts_add(
 	clock_format(attempt->at_ms, at);
 	buf_add_char(out, '[');
 	copy_capped(out, old);
-	buf_printf(out, "%s%s\",\"ms\":%" PRId64, at_name, at, attempt->ms);
-	add_text(out, "outcome", attempt->outcome, 64);
-	add_text(out, "detail", attempt->detail, ATTEMPTS_DETAIL_MAX);
+	buf_add_str(out, at_name);
+	buf_add_str(out, at);
+	buf_add_str(out, "\",\"ms\":");
+	add_number(out, attempt->ms);
+	add_text(out, ",\"outcome\":\"", attempt->outcome, 64);
+	add_text(out, ",\"detail\":\"", attempt->detail, ATTEMPTS_DETAIL_MAX);
 	buf_add_str(out, "}]");
 	return out->failed ? -1 : 0;
 }

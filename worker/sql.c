@@ -22,7 +22,8 @@ const char sql_schema[] =
     "  headers TEXT NOT NULL, scheme TEXT NOT NULL, dedup INTEGER NOT NULL,"
     "  probe INTEGER NOT NULL, sha256 BLOB NOT NULL,"
     "  body_len INTEGER NOT NULL, body BLOB NOT NULL);"
-    /* Events not routed yet; filtered: only routes with a filter are left. */
+    /* Events not routed yet, beside those behind the last routed one;
+     * filtered: only routes with a filter are left. */
     "CREATE TABLE todo(filtered INTEGER NOT NULL, seq INTEGER NOT NULL,"
     "  due INTEGER NOT NULL, PRIMARY KEY(filtered, seq)) WITHOUT ROWID;"
     "CREATE TABLE unmatched(seq INTEGER PRIMARY KEY, due INTEGER NOT NULL,"
@@ -88,6 +89,13 @@ static const char *const texts[SQL__MAX] = {
     [SQL_EVENT_IDS] = "SELECT id FROM event ORDER BY id DESC LIMIT ?1",
     [SQL_EVENT_RECEIVED] = "SELECT received_at FROM event WHERE seq = ?1",
 
+    [SQL_EVENT_STORED] = "SELECT stored_at FROM event WHERE seq = ?1",
+    [SQL_EVENT_BEHIND] =
+	"SELECT seq FROM event WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+
+    [SQL_TODO_PASSED] = "INSERT INTO todo(filtered, seq, due) "
+			"SELECT 0, seq, stored_at FROM event "
+			"WHERE seq > ?1 AND seq < ?2",
     [SQL_TODO_INSERT] =
 	"INSERT OR REPLACE INTO todo(filtered, seq, due) VALUES(?1, ?2, ?3)",
     [SQL_TODO_GET] =

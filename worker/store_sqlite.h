@@ -42,7 +42,11 @@ struct store_sqlite_route {
 	unsigned dirty; /* bit per count that differs from its table */
 };
 
-enum { COUNT_UNROUTED = 0, COUNT_UNMATCHED = 1 }; /* of route 0 */
+enum {
+	COUNT_UNROUTED = 0, /* of route 0 */
+	COUNT_UNMATCHED = 1,
+	COUNT_LAST_ROUTED = 2, /* events behind it wait for the routing step */
+};
 
 struct store_sqlite_keys; /* the tables of keys: store_sqlite_keys.c */
 
@@ -159,10 +163,26 @@ bool store_sqlite_keys_idle(struct store *store);
 enum store_result
 store_sqlite_put(struct store *store, const struct event *event, int64_t now_ms,
     int64_t revive_after_ms, struct store_put_result *result);
+
+/* -- store_sqlite_route.c -- */
+
 enum store_result store_sqlite_route_event(struct store *store, int64_t seq,
     const struct store_target *targets, size_t n, bool whole);
 enum store_result store_sqlite_unmatch(
     struct store *store, int64_t *after, unsigned limit, unsigned *n);
+/* Events that wait, as unrouted() of struct store_ops. */
+enum store_result store_sqlite_list_todo(struct store *store, bool filtered,
+    int64_t after, unsigned n, int64_t *seqs, unsigned *found);
+/* Whether the event waits for the routing step. */
+enum store_result
+store_sqlite_is_todo(struct store *store, int64_t seq, bool *todo);
+/* An event that matched nothing is to be routed again; STORE_NONE when it is
+ * not such a one. */
+enum store_result
+store_sqlite_reroute(struct store *store, int64_t seq, int64_t due_ms);
+/* A new delivery, pending from due_ms on. */
+enum store_result store_sqlite_deliver(
+    struct store *store, const struct store_sqlite_key *key, int64_t due_ms);
 
 /* -- store_sqlite_row.c -- */
 
@@ -221,9 +241,6 @@ enum store_result store_sqlite_replay(struct store *store, int64_t seq,
     const char *route, unsigned states, int64_t now_ms, unsigned *n);
 enum store_result store_sqlite_cancel(
     struct store *store, const char *route, unsigned limit, unsigned *n);
-/* A new delivery, pending from due_ms on. */
-enum store_result store_sqlite_deliver(
-    struct store *store, const struct store_sqlite_key *key, int64_t due_ms);
 /* `running` of an earlier life become `waiting`. */
 enum store_result store_sqlite_recover(struct store *store, int64_t now_ms);
 /* -- store_sqlite_claim.c -- */
@@ -252,10 +269,6 @@ enum store_result store_sqlite_show(struct store *store,
     const uint8_t id[EVENT_ID_LEN], store_row_fn *fn, void *arg);
 enum store_result store_sqlite_find(struct store *store, const char *part,
     uint8_t ids[2][EVENT_ID_LEN], unsigned *found);
-/* Whether the event waits for the routing step. */
-enum store_result
-store_sqlite_is_todo(struct store *store, int64_t seq, bool *todo);
-
 /* -- store_sqlite_list.c -- */
 
 enum store_result store_sqlite_list(struct store *store,

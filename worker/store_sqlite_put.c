@@ -1,8 +1,5 @@
 #include <string.h>
 
-#include "../shared/clock.h"
-#include "../shared/log.h"
-#include "attempts.h"
 #include "store_sqlite.h"
 
 enum { ROUTES_MAX = 1024 }; /* a copy can revive in one go */
@@ -14,30 +11,6 @@ find_seq(struct store *store, const uint8_t id[EVENT_ID_LEN], int64_t *seq)
 	return sql_value(
 	    sql_bind(&store->sql, SQL_EVENT_SEQ, "b", id, (size_t)EVENT_ID_LEN),
 	    seq);
-}
-
-static enum store_result
-add_todo(struct store *store, int64_t seq, bool filtered, int64_t due_ms)
-{
-	enum store_result result;
-
-	result = sql_run(sql_bind(&store->sql, SQL_TODO_INSERT, "iii",
-	    (int64_t)filtered, seq, due_ms));
-	if (result == STORE_OK)
-		store_sqlite_count(store, 0, COUNT_UNROUTED, 1);
-	return result;
-}
-
-static enum store_result
-remove_todo(struct store *store, int64_t seq, int64_t filtered)
-{
-	enum store_result result;
-
-	result = sql_run(
-	    sql_bind(&store->sql, SQL_TODO_DELETE, "ii", filtered, seq));
-	if (result == STORE_OK)
-		store_sqlite_count(store, 0, COUNT_UNROUTED, -1);
-	return result;
 }
 
 /* -- a copy of an event -- */
@@ -105,32 +78,6 @@ revive(struct store *store, int64_t seq, int64_t now_ms,
 }
 
 static enum store_result
-remove_unmatched(struct store *store, int64_t seq)
-{
-	enum store_result result;
-
-	result = sql_run(sql_bind(&store->sql, SQL_UNMATCHED_DELETE, "i", seq));
-	if (result == STORE_OK)
-		store_sqlite_count(
-		    store, 0, COUNT_UNMATCHED, -sqlite3_changes(store->db));
-	return result;
-}
-
-/* An event that matched nothing is to be routed again; STORE_NONE when it is
- * not such a one. */
-static enum store_result
-reroute(struct store *store, int64_t seq, int64_t due_ms)
-{
-	enum store_result result = remove_unmatched(store, seq);
-
-	if (result != STORE_OK)
-		return result;
-	if (sqlite3_changes(store->db) == 0)
-		return STORE_NONE;
-	return add_todo(store, seq, false, due_ms);
-}
-
-static enum store_result
 put_copy(struct store *store, int64_t now_ms, int64_t revive_after_ms,
     struct store_put_result *found)
 {
@@ -142,7 +89,7 @@ put_copy(struct store *store, int64_t now_ms, int64_t revive_after_ms,
 		return STORE_OK;
 	if (result != STORE_OK)
 		return result;
-	result = reroute(store, found->seq, now_ms);
+	result = store_sqlite_reroute(store, found->seq, now_ms);
 	found->rerouted = result == STORE_OK;
 	if (result != STORE_NONE)
 		return result;
@@ -187,7 +134,9 @@ put_new(struct store *store, const struct event *event, const uint8_t *key,
 		return result;
 	found->what = STORE_PUT_NEW;
 	found->seq = store->next_seq++;
-	return add_todo(store, found->seq, false, now_ms);
+	/* Behind the last routed one: it waits for the routing step. */
+	store_sqlite_count(store, 0, COUNT_UNROUTED, 1);
+	return STORE_OK;
 }
 
 /* The key is known; the id may be so too: then it is no copy but the same. */
@@ -233,168 +182,5 @@ store_sqlite_put(struct store *store, const struct event *event, int64_t now_ms,
 		    put_new(store, event, has_key ? key : NULL, now_ms, found);
 	if (result != STORE_OK)
 		buf_clear(&found->revived);
-	return store_sqlite_end(store, result);
-}
-
-/* -- the routing step -- */
-
-static enum store_result
-insert_delivery(struct store *store, const struct store_sqlite_key *key,
-    const struct store_target *target, int64_t due_ms)
-{
-	struct store_attempt why = {.at_ms = clock_wall_ms(),
-	    .outcome = target->reason,
-	    .detail = target->detail};
-	bool ended = target->state == DELIVERY_EXHAUSTED;
-	struct buf attempts = {0};
-	enum store_result result;
-
-	if (ended && attempts_add(&attempts, NULL, &why) != 0)
-		return STORE_FULL;
-	result = sql_run(sql_bind(&store->sql, SQL_DELIVERY_INSERT, "iiiiiitt",
-	    key->seq, key->route, key->replay, (int64_t)target->state, due_ms,
-	    ended ? why.at_ms : (int64_t)0, ended ? target->reason : NULL,
-	    ended ? buf_str(&attempts) : NULL));
-	if (result == STORE_OK && sqlite3_changes(store->db) == 1)
-		store_sqlite_count(
-		    store, key->route, (unsigned)target->state, 1);
-	buf_clear(&attempts);
-	return result;
-}
-
-enum store_result
-store_sqlite_deliver(
-    struct store *store, const struct store_sqlite_key *key, int64_t due_ms)
-{
-	const struct store_target target = {.state = DELIVERY_PENDING};
-
-	return insert_delivery(store, key, &target, due_ms);
-}
-
-/* STORE_NONE: the event does not wait for routing. */
-static enum store_result
-get_todo(struct store *store, int64_t seq, int64_t *filtered, int64_t *due)
-{
-	sqlite3_stmt *row = sql_bind(&store->sql, SQL_TODO_GET, "i", seq);
-	enum store_result result;
-
-	if (!sql_row(row, &result))
-		return result == STORE_OK ? STORE_NONE : result;
-	*filtered = sqlite3_column_int64(row, 0);
-	*due = sqlite3_column_int64(row, 1);
-	sqlite3_reset(row);
-	return STORE_OK;
-}
-
-enum store_result
-store_sqlite_is_todo(struct store *store, int64_t seq, bool *todo)
-{
-	int64_t filtered, due;
-	enum store_result result = get_todo(store, seq, &filtered, &due);
-
-	*todo = result == STORE_OK;
-	return result == STORE_NONE ? STORE_OK : result;
-}
-
-static enum store_result
-add_unmatched(struct store *store, int64_t seq, int64_t due_ms)
-{
-	enum store_result result;
-
-	result = sql_run(sql_bind(&store->sql, SQL_UNMATCHED_INSERT, "iii", seq,
-	    due_ms, store_sqlite_clock(store)));
-	if (result == STORE_OK)
-		store_sqlite_count(store, 0, COUNT_UNMATCHED, 1);
-	return result;
-}
-
-/* Every target is in: the event leaves the list, or waits for the filters. */
-static enum store_result
-move_todo(struct store *store, int64_t seq, int64_t filtered, int64_t due_ms,
-    bool whole)
-{
-	enum store_result result;
-	int64_t any;
-
-	if (!whole && filtered)
-		return STORE_OK;
-	result = remove_todo(store, seq, filtered);
-	if (result == STORE_OK && !whole)
-		return add_todo(store, seq, true, due_ms);
-	if (result == STORE_OK)
-		result = sql_value(
-		    sql_bind(&store->sql, SQL_DELIVERY_ANY, "i", seq), &any);
-	return result == STORE_NONE ? add_unmatched(store, seq, due_ms)
-				    : result;
-}
-
-static enum store_result
-route_event(struct store *store, int64_t seq,
-    const struct store_target *targets, size_t n, bool whole)
-{
-	struct store_sqlite_key key = {.seq = seq};
-	int64_t filtered = 0, due_ms = clock_wall_ms(), received;
-	struct store_sqlite_route *route;
-	enum store_result result = get_todo(store, seq, &filtered, &due_ms);
-	bool todo = result == STORE_OK;
-
-	if (result == STORE_NONE)
-		result = sql_value(
-		    sql_bind(&store->sql, SQL_EVENT_RECEIVED, "i", seq),
-		    &received);
-	if (result == STORE_NONE) {
-		log_warn("route_unknown_event", log_int("seq", seq));
-		return STORE_OK;
-	}
-	for (size_t i = 0; i < n && result == STORE_OK; i++) {
-		result =
-		    store_sqlite_route_make(store, targets[i].route, &route);
-		if (result != STORE_OK)
-			break;
-		key.route = route->id;
-		result = insert_delivery(store, &key, &targets[i], due_ms);
-	}
-	if (result == STORE_OK && todo)
-		return move_todo(store, seq, filtered, due_ms, whole);
-	return result == STORE_OK && n > 0 ? remove_unmatched(store, seq)
-					   : result;
-}
-
-enum store_result
-store_sqlite_route_event(struct store *store, int64_t seq,
-    const struct store_target *targets, size_t n, bool whole)
-{
-	if (!store->batch)
-		return store_sqlite_no_batch(store);
-	return store_sqlite_end(
-	    store, route_event(store, seq, targets, n, whole));
-}
-
-/* -- after a reload -- */
-
-enum store_result
-store_sqlite_unmatch(
-    struct store *store, int64_t *after, unsigned limit, unsigned *n)
-{
-	int64_t seqs[STORE_PAGE_MAX], dues[STORE_PAGE_MAX];
-	const int64_t oldest =
-	    store_sqlite_clock(store) - store->config->keep_unmatched_ms;
-	enum store_result result;
-	sqlite3_stmt *row;
-	unsigned found = 0;
-
-	if (!store->batch)
-		return store_sqlite_no_batch(store);
-	if (limit > STORE_PAGE_MAX)
-		limit = STORE_PAGE_MAX;
-	row = sql_bind(&store->sql, SQL_UNMATCHED_LIST, "iii", *after, oldest,
-	    (int64_t)limit);
-	while (sql_row(row, &result)) {
-		seqs[found] = *after = sqlite3_column_int64(row, 0);
-		dues[found++] = sqlite3_column_int64(row, 1);
-	}
-	for (unsigned i = 0; i < found && result == STORE_OK; i++)
-		result = reroute(store, seqs[i], dues[i]);
-	*n = found;
 	return store_sqlite_end(store, result);
 }

@@ -109,19 +109,6 @@ store_sqlite_event_copy(
 
 /* -- events that wait for the routing step -- */
 
-static enum store_result
-list_todo(struct store *store, bool filtered, int64_t after, unsigned n,
-    int64_t *seqs, unsigned *found)
-{
-	sqlite3_stmt *row = sql_bind(&store->sql, SQL_TODO_LIST, "iii",
-	    (int64_t)filtered, after, (int64_t)n);
-	enum store_result result;
-
-	while (sql_row(row, &result))
-		seqs[(*found)++] = sqlite3_column_int64(row, 0);
-	return result;
-}
-
 enum store_result
 store_sqlite_unrouted(struct store *store, bool filtered, int64_t after,
     unsigned n, struct event **out, int64_t *seqs, unsigned *found)
@@ -132,7 +119,8 @@ store_sqlite_unrouted(struct store *store, bool filtered, int64_t after,
 	enum store_result result;
 
 	*found = 0;
-	result = list_todo(store, filtered, after, n, seqs, &listed);
+	result =
+	    store_sqlite_list_todo(store, filtered, after, n, seqs, &listed);
 	for (; i < listed && bytes < STORE_READ_BYTES; i++) {
 		struct event *event = NULL;
 
