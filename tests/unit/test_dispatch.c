@@ -275,7 +275,7 @@ test_routing(void **state)
 static void
 test_routing_saves_answers(void **state)
 {
-	struct event event = stage_event("x", "{\"n\": 1}");
+	struct event event = stage_event("y", "{\"n\": 1}");
 	struct task *task = task_new(TASK_ROUTE);
 	struct stage b;
 	bool whole;

@@ -1,0 +1,191 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "../../worker/lane.h"
+#include "support.h"
+
+enum { ROUTES = 3, MAX_RUNNING = 4, WALL = 1000000, BOOT = 5000 };
+
+struct set {
+	struct config config;
+	struct config_route routes[ROUTES];
+	char names[ROUTES][2];
+	struct lanes lanes;
+};
+
+/* Routes a, b and c: programs, concurrency 3; something is due on each. */
+static void
+set_init(struct set *set)
+{
+	memset(set, 0, sizeof(*set));
+	set->config.routes = set->routes;
+	set->config.n_routes = ROUTES;
+	for (int i = 0; i < ROUTES; i++) {
+		set->names[i][0] = (char)('a' + i);
+		set->routes[i] = (struct config_route){.name = set->names[i],
+		    .dest = CONFIG_DEST_RUN,
+		    .concurrency = 3,
+		    .enabled = true};
+	}
+	assert_int_equal(lanes_set(&set->lanes, &set->config), 0);
+	for (int i = 0; i < ROUTES; i++)
+		lane_due(set->lanes.items[i], WALL, WALL, BOOT);
+}
+
+static unsigned
+wants(const struct set *set, int i)
+{
+	return lane_wants(&set->lanes, set->lanes.items[i], MAX_RUNNING, BOOT);
+}
+
+static void
+test_slots(void **state)
+{
+	struct set set;
+	struct lane *a, *b, *c;
+
+	(void)state;
+	set_init(&set);
+	a = set.lanes.items[0];
+	b = set.lanes.items[1];
+	c = set.lanes.items[2];
+	assert_int_equal(wants(&set, 0), 3);
+	lane_claim(&set.lanes, a, 3);
+	/* One claim at a time; one slot is left of four. */
+	lane_due(a, WALL, WALL, BOOT);
+	assert_int_equal(wants(&set, 0), 0);
+	assert_int_equal(wants(&set, 1), 1);
+	lane_claim(&set.lanes, b, 1);
+	/* None is left, but each route may run one. */
+	assert_int_equal(wants(&set, 2), 1);
+	lane_claim(&set.lanes, c, 1);
+	assert_int_equal(set.lanes.programs, 5);
+	/* a's claim gave one: two slots come back. */
+	lane_start(&set.lanes, a, true);
+	assert_int_equal(set.lanes.programs, 5);
+	lane_claimed(&set.lanes, a);
+	assert_int_equal(set.lanes.programs, 3);
+	assert_int_equal(wants(&set, 0), 1);
+	lane_end(&set.lanes, a, true);
+	assert_int_equal(set.lanes.programs, 2);
+	assert_int_equal(wants(&set, 0), 2);
+	/* Posts take no slot of programs. */
+	set.routes[0].dest = CONFIG_DEST_POST;
+	set.routes[0].concurrency = 100;
+	assert_int_equal(wants(&set, 0), LANE_CLAIM_MAX);
+	lane_claim(&set.lanes, a, LANE_CLAIM_MAX);
+	assert_int_equal(set.lanes.programs, 2);
+	lanes_clear(&set.lanes);
+}
+
+static void
+test_who_may(void **state)
+{
+	struct set set;
+	struct lane *a;
+
+	(void)state;
+	set_init(&set);
+	a = set.lanes.items[0];
+	lane_pause(a, true, WALL);
+	assert_int_equal(wants(&set, 0), 0);
+	lane_pause(a, false, WALL);
+	assert_int_equal(wants(&set, 0), 3);
+	set.routes[0].enabled = false;
+	assert_int_equal(wants(&set, 0), 0);
+	set.routes[0].enabled = true;
+	/* Its route is gone: forgotten, unless something is under way. */
+	lane_claim(&set.lanes, a, 1);
+	set.config.routes = set.routes + 1;
+	set.config.n_routes = 1;
+	assert_int_equal(lanes_set(&set.lanes, &set.config), 0);
+	assert_int_equal(set.lanes.n, 2);
+	assert_null(a->route);
+	assert_int_equal(wants(&set, 0), 0);
+	lane_claimed(&set.lanes, a);
+	assert_int_equal(lanes_set(&set.lanes, &set.config), 0);
+	assert_int_equal(set.lanes.n, 1);
+	assert_string_equal(set.lanes.items[0]->name, "b");
+	lanes_clear(&set.lanes);
+}
+
+static void
+test_due(void **state)
+{
+	struct set set;
+	struct lane *a;
+
+	(void)state;
+	set_init(&set);
+	a = set.lanes.items[0];
+	lane_claim(&set.lanes, a, 1);
+	/* Told while the claim is out: not forgotten by its end. */
+	lane_due(a, WALL + 700, WALL, BOOT);
+	lane_due(a, INT64_MAX, WALL, BOOT);
+	lane_claimed(&set.lanes, a);
+	lane_due(a, WALL + 900, WALL, BOOT);
+	assert_int_equal(a->due_ms, BOOT + 700);
+	assert_int_equal(lane_wants(&set.lanes, a, MAX_RUNNING, BOOT + 699), 0);
+	assert_int_equal(lane_wants(&set.lanes, a, MAX_RUNNING, BOOT + 700), 3);
+	/* Far away by the wall clock, which may be wrong: looked at again. */
+	lane_claim(&set.lanes, a, 1);
+	lane_claimed(&set.lanes, a);
+	assert_int_equal(a->due_ms, INT64_MAX);
+	lane_due(a, INT64_MAX - 1, WALL, BOOT);
+	assert_int_equal(a->due_ms, BOOT + LANE_LOOK_MS);
+	/* The next one of all that have a slot. */
+	assert_int_equal(lanes_due_ms(&set.lanes, MAX_RUNNING), BOOT);
+	lanes_clear(&set.lanes);
+}
+
+static void
+test_paused_time(void **state)
+{
+	struct lane lane = {0};
+
+	(void)state;
+	lane_pause(&lane, true, 100);
+	lane_pause(&lane, true, 150); /* it is already */
+	lane_pause(&lane, false, 200);
+	lane_pause(&lane, true, 300);
+	assert_int_equal(lane_paused_ms(&lane, 0, 1000), 100 + 700);
+	assert_int_equal(lane_paused_ms(&lane, 150, 350), 50 + 50);
+	assert_int_equal(lane_paused_ms(&lane, 200, 300), 0);
+	lane_pause(&lane, false, 400);
+	/* The last ones are remembered. */
+	for (int i = 1; i <= 3 * LANE_PAUSES; i++) {
+		lane_pause(&lane, true, 1000 * i);
+		lane_pause(&lane, false, 1000 * i + 1);
+	}
+	assert_int_equal(lane_paused_ms(&lane, 0, INT64_MAX), LANE_PAUSES);
+}
+
+static void
+test_no_memory(void **state)
+{
+	struct lanes lanes = {0};
+
+	(void)state;
+	for (unsigned n = 1; n <= 2; n++) {
+		support_fail_alloc(n);
+		assert_null(lanes_get(&lanes, "a"));
+		assert_int_equal(lanes.n, 0);
+	}
+	support_fail_alloc(0);
+	assert_non_null(lanes_get(&lanes, "a"));
+	lanes_clear(&lanes);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_slots),
+	    cmocka_unit_test(test_who_may),
+	    cmocka_unit_test(test_due),
+	    cmocka_unit_test(test_paused_time),
+	    cmocka_unit_test(test_no_memory),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
