@@ -74,16 +74,25 @@ apply_due(struct server *s, const char *route)
 
 /* ---- the kinds of tasks ---- */
 
-/* Open deliveries of a route as of the last beat, those since included. */
+/* Open deliveries of a route as of the last beat, those since included; NULL
+ * without memory. */
 static int64_t *
 open_count(struct server *s, const char *route)
 {
+	struct store_count *counts;
 	size_t i;
 
 	for (i = 0; i < s->n_counts; i++)
 		if (strcmp(s->counts[i].route, route) == 0)
 			return &s->counts[i].n[DELIVERY_PENDING];
-	return NULL;
+	counts = realloc(s->counts, (s->n_counts + 1) * sizeof(*counts));
+	if (counts == NULL)
+		return NULL;
+	s->counts = counts;
+	counts += s->n_counts++;
+	*counts = (struct store_count){0};
+	(void)memccpy(counts->route, route, '\0', sizeof(counts->route));
+	return &counts->n[DELIVERY_PENDING];
 }
 
 /* A route whose queue is at its limit gets dead letters instead. */

@@ -156,10 +156,12 @@ purge(struct server *s)
 	return result == STORE_OK && more;
 }
 
+/* For max_pending all that is open counts as pending. */
 static void
 refresh_counts(struct server *s)
 {
-	int64_t unrouted, unmatched;
+	int64_t unrouted, unmatched, *n;
+	size_t i;
 
 	free(s->counts);
 	s->counts = NULL;
@@ -167,6 +169,11 @@ refresh_counts(struct server *s)
 	if (s->ops->counts(s->store, &s->counts, &s->n_counts, &unrouted,
 		&unmatched) != STORE_OK)
 		s->n_counts = 0;
+	for (i = 0; i < s->n_counts; i++) {
+		n = s->counts[i].n;
+		n[DELIVERY_PENDING] +=
+		    n[DELIVERY_RUNNING] + n[DELIVERY_WAITING];
+	}
 }
 
 static void
