@@ -7,6 +7,7 @@ the intake waits for deliveries.
 
 import os
 import time
+from contextlib import closing
 
 import pytest
 
@@ -41,12 +42,12 @@ backoff_max = 2s
     server = site.server("nginx")
     load = Load(site, server, 10_000, connections=64)
     load.only(200)
-    status = site.json_any("status")["routes"][0]
+    status = site.json_any("status")[0]["routes"][0]
     assert status["delivered"] == 0
     assert sum(status[s] for s in ("pending", "running", "waiting")) == 10_000
     start_sink(site, port)
     until(lambda: settled(site), "every delivery has ended", 60,
-          found=lambda: site.json_any("status")["routes"])
+          found=lambda: site.json_any("status")[0]["routes"])
     offered, _, _ = load.read()
     got = delivered(site)
     assert set(got) == set(offered)
@@ -89,7 +90,7 @@ post = http://127.0.0.1:{port}/in
     load.only(200)
     until(lambda: len(delivered(site)) == 3000, "3000 deliveries to the good "
           "destination", 30, found=lambda: len(delivered(site)))
-    routes = {r["route"]: r for r in site.json_any("status")["routes"]}
+    routes = {r["route"]: r for r in site.json_any("status")[0]["routes"]}
     assert routes["bad"]["delivered"] == 0
     stop.append(True)
     site.gateways[0].stop()
@@ -103,7 +104,7 @@ def multiply(site, count):
     """Copies of the one stored event and its delivery, straight into the
     store of a stopped worker; all due long from now."""
     due = int(time.time() * 1000) + 3_600_000
-    with site.database(mode="rw") as db:
+    with closing(site.database(mode="rw")) as db, db:
         db.execute("PRAGMA synchronous = OFF")
         columns = [row[1] for row in db.execute("PRAGMA table_info(event)")]
         change = {"seq": "n.i", "id": "randomblob(16)",
@@ -146,7 +147,7 @@ post = http://127.0.0.1:{port}/in
     server = site.server("nginx")
     load = Load(site, server, 2000, connections=64)
     while load.running():
-        routes = {r["route"]: r for r in site.json_any("status")["routes"]}
+        routes = {r["route"]: r for r in site.json_any("status")[0]["routes"]}
         assert routes["bad"]["waiting"] == MILLION + 1
         assert len(site.json("events", "--route", "bad", "--limit",
                              "100")) == 100
@@ -169,7 +170,7 @@ max_pending = 10
         post(site, "load", f"k{n}")
     until(lambda: len(site.dead_files()) >= 4, "dead letters",
           found=site.dead_files)
-    routes = site.json_any("status")["routes"][0]
+    routes = site.json_any("status")[0]["routes"][0]
     assert routes["waiting"] + routes["pending"] + routes["running"] + len(
         site.dead_files()) == 15, routes
     for path in site.dead_files():

@@ -129,7 +129,7 @@ to = stderr
 [gateway]
 answer_within = 4s
 [store]
-reserve = 1M
+reserve = 16M
 [worker one]
 data = ipc://{dir}/run/one.data
 control = ipc://{dir}/run/one.control

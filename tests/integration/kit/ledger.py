@@ -5,6 +5,7 @@ SHA-256, delivered, and nothing stored that was never offered?
 """
 
 import json
+from contextlib import closing
 
 from . import sign
 from .process import Process
@@ -85,7 +86,7 @@ class Load:
 
 def stored(site, database="store/gaff.db"):
     """key -> (id, SHA-256) of what a stopped worker's store holds."""
-    with site.database(database) as db:
+    with closing(site.database(database)) as db:
         rows = db.execute("SELECT key, id, sha256 FROM event "
                           "WHERE source <> 'gaff'").fetchall()
     found = {}
@@ -100,7 +101,7 @@ def stored(site, database="store/gaff.db"):
 def states(site, database="store/gaff.db"):
     """route -> {state: deliveries} of a stopped worker's store."""
     found = {}
-    with site.database(database) as db:
+    with closing(site.database(database)) as db:
         for route, state, n in db.execute(
                 "SELECT r.name, d.state, count(*) FROM delivery d "
                 "JOIN route r ON r.id = d.route GROUP BY 1, 2"):

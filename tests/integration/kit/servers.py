@@ -139,7 +139,7 @@ daemon off;
 pid {self.dir}/pid;
 worker_processes 1;
 error_log {self.dir}/error.log;
-events {{ worker_connections 1024; }}
+events {{ worker_connections 8192; }}
 http {{
 access_log off;
 {temp}

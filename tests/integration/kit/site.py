@@ -34,7 +34,7 @@ admin = ipc://{dir}/run/admin/local
 {worker}
 [store]
 url = sqlite:{dir}/store/gaff.db
-reserve = 1M
+reserve = {reserve}
 {store}
 [dead_letter]
 directory = {dir}/dead
@@ -88,12 +88,12 @@ class Site:
         return "file:secrets/" + name
 
     def configure(self, text, gateway="", worker="", store="",
-                  dead_letter="", base=None):
+                  dead_letter="", base=None, reserve="16M"):
         """Write gaff.conf: the usual sections, then `text`."""
         base = base or f"ipc://{self.dir}/run/"
         common = COMMON.format(
             dir=self.dir, base=base, gateway=gateway, worker=worker,
-            store=store, dead_letter=dead_letter)
+            store=store, dead_letter=dead_letter, reserve=reserve)
         return self.write("gaff.conf", common + text)
 
     # ---- programs ----
