@@ -76,8 +76,10 @@ is_origin(const char *url)
 static void
 add_url(struct buf *out, const char *url, const char *path)
 {
-	size_t len = strlen(url);
+	size_t len = url != NULL ? strlen(url) : 0;
 
+	if (len == 0)
+		return;
 	if (!is_origin(url)) {
 		buf_add_str(out, url);
 		return;
@@ -264,14 +266,14 @@ print_json(const struct send_result *result, double seconds, double a_second)
 		json_object_set_new(by_status, name,
 		    json_integer((json_int_t)result->n[status]));
 	}
-	all =
-	    json_pack("{s:I, s:I, s:I, s:f, s:f, s:o, s:{s:f, s:f, s:f, s:f}}",
-		"sent", (json_int_t)(result->answered + result->failed), "ok",
-		(json_int_t)count_good(result), "unanswered",
-		(json_int_t)result->failed, "seconds", seconds, "per_second",
-		a_second, "status", by_status, "ms", "p50",
-		percentile(result, 0.5), "p90", percentile(result, 0.9), "p99",
-		percentile(result, 0.99), "max", percentile(result, 1));
+	all = json_pack(
+	    "{s:I, s:I, s:I, s:f, s:f, s:o, s:{s:f, s:f, s:f, s:f}}", "sent",
+	    (json_int_t)result->answered + (json_int_t)result->failed, "ok",
+	    (json_int_t)count_good(result), "unanswered",
+	    (json_int_t)result->failed, "seconds", seconds, "per_second",
+	    a_second, "status", by_status, "ms", "p50", percentile(result, 0.5),
+	    "p90", percentile(result, 0.9), "p99", percentile(result, 0.99),
+	    "max", percentile(result, 1));
 	out_json(all);
 	json_decref(all);
 }

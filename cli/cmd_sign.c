@@ -43,6 +43,7 @@ sign(const struct offline *offline)
 	char made[EVENT_ID_TEXT_SIZE];
 	uint8_t id[EVENT_ID_LEN];
 	const char *use = given_id;
+	struct scheme_signing signing;
 	json_t *headers = given.json ? json_object() : NULL;
 	int status = CMD_FAILED;
 
@@ -50,8 +51,9 @@ sign(const struct offline *offline)
 		event_id_format(id, made);
 		use = made;
 	}
-	if (scheme_sign(offline->scheme, offline->keys, &offline->request, use,
-		print_header, headers, error)) {
+	signing = (struct scheme_signing){
+	    &offline->request, use, print_header, headers};
+	if (scheme_sign(offline->scheme, offline->keys, &signing, error)) {
 		fprintf(stderr, "gaff sign: %s\n", error);
 		goto out;
 	}

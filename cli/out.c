@@ -128,6 +128,8 @@ print_table(const struct out_table *table)
 	int widths[OUT_COLUMNS_MAX] = {0};
 	size_t columns = table->columns;
 
+	if (columns == 0)
+		return;
 	for (size_t i = 0; i < columns; i++) {
 		snprintf(headers[i], OUT_TEXT_SIZE, "%s", table->headers[i]);
 		row[i] = headers[i];

@@ -109,8 +109,10 @@ sign(const struct send_plan *plan, struct maker *maker)
 	int result = -1;
 
 	if (path != NULL)
-		result = scheme_sign(plan->scheme, plan->keys, &view,
-		    request->key, add_header, maker, error);
+		result = scheme_sign(plan->scheme, plan->keys,
+		    &(const struct scheme_signing){
+			&view, request->key, add_header, maker},
+		    error);
 	if (result != 0)
 		fprintf(stderr, "gaff send: %s: %s\n",
 		    scheme_name(plan->scheme), error);

@@ -181,14 +181,21 @@ void scheme_answer_clear(struct scheme_answer *answer);
 
 typedef void scheme_header_fn(void *arg, const char *name, const char *value);
 
+/* What is to be signed, and where its headers go. */
+struct scheme_signing {
+	const struct scheme_request *request;
+	const char *id; /* of the message, where the scheme has one in a header
+			   (webhook-id); or NULL */
+	scheme_header_fn *fn;
+	void *arg;
+};
+
 /*
  * Call `fn` with each header to add so that scheme_verify() of the request
- * plus these succeeds; `id` is the message's id where the scheme has one in a
- * header (webhook-id).  Uses the first secret.  0, or -1 with a sentence.
+ * plus these succeeds.  Uses the first secret.  0, or -1 with a sentence.
  */
 int scheme_sign(const struct scheme *scheme, const struct scheme_keys *keys,
-    const struct scheme_request *request, const char *id, scheme_header_fn *fn,
-    void *arg, char error[SCHEME_ERROR_SIZE]);
+    const struct scheme_signing *signing, char error[SCHEME_ERROR_SIZE]);
 
 /* Headers that carry id and type for `gaff send` (X-GitHub-Event …); nothing
  * is called for a scheme that has them in the body. */

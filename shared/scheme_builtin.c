@@ -7,9 +7,12 @@
 
 enum { BUILTIN_MAX = 256 };
 
-/* conf/schemes.conf, put in by the linker. */
+/* conf/schemes.conf, put in by the linker, which chooses these names. */
+/* NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming) */
 extern const char _binary_conf_schemes_conf_start[];
 extern const char _binary_conf_schemes_conf_end[];
+
+/* NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming) */
 
 static struct {
 	pthread_once_t once;

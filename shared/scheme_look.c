@@ -85,6 +85,12 @@ at_form(const char *p, size_t len, const char *name, struct scheme_text *text)
 	return SCHEME_ERROR;
 }
 
+static bool
+is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 /*
  * Whether the body is a JSON text rather than a form.  Its first byte says so:
  * the content type is not signed, and whoever replays a request could change
@@ -96,7 +102,7 @@ is_json(const struct scheme_request *request)
 	const char *p = request->body;
 	size_t i = 0;
 
-	while (i < request->body_len && memchr(" \t\r\n", p[i], 4))
+	while (i < request->body_len && is_space(p[i]))
 		i++;
 	return i < request->body_len && (p[i] == '{' || p[i] == '[');
 }

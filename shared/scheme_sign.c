@@ -311,10 +311,10 @@ out:
 
 int
 scheme_sign(const struct scheme *scheme, const struct scheme_keys *keys,
-    const struct scheme_request *request, const char *id, scheme_header_fn *fn,
-    void *arg, char error[SCHEME_ERROR_SIZE])
+    const struct scheme_signing *signing, char error[SCHEME_ERROR_SIZE])
 {
 	struct signing s = {.rules = scheme->rules, .error = error};
+	const struct scheme_request *request = signing->request;
 	int rc;
 
 	if (s.rules->kind == SCHEME_KIND_NONE)
@@ -330,7 +330,7 @@ scheme_sign(const struct scheme *scheme, const struct scheme_keys *keys,
 		s.headers[i] = request->headers[i];
 	s.request = *request;
 	s.request.headers = s.headers;
-	rc = sign(&s, id, fn, arg);
+	rc = sign(&s, signing->id, signing->fn, signing->arg);
 	free(s.headers);
 	return rc;
 }

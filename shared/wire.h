@@ -74,8 +74,8 @@ void wire_retarget(void *frame, size_t len, const struct wire_target *target);
 
 /*
  * Read an EVENT frame.  `event` points into `frame`.  0, or -1 when a field is
- * missing, twice there, of wrong length, or not NUL-terminated where text is due;
- * *target is filled as far as it could be read (seq 0: not at all).
+ * missing, twice there, of wrong length, or not NUL-terminated where text is
+ * due; *target is filled as far as it could be read (seq 0: not at all).
  */
 int wire_get_event(const void *frame, size_t len, struct wire_target *target,
     struct event *event);

@@ -299,7 +299,7 @@ json_t *
 admin_inject(struct admin_context *context, const json_t *args)
 {
 	struct letter letter = {0};
-	unsigned states;
+	unsigned states = 0;
 	json_t *reply = read_states(args, &states);
 	const char *error;
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../shared/clock.h"
+#include "../shared/codec.h"
 #include "../shared/log.h"
 #include "../shared/zsock.h"
 #include "admin.h"
@@ -121,17 +122,17 @@ control_receive(struct server *s)
 static int
 hex_bytes(const char *text, uint8_t *out, size_t len)
 {
-	unsigned byte;
-	size_t i;
+	struct buf bytes = {0};
+	int result = -1;
 
-	if (text == NULL || strlen(text) != 2 * len)
-		return -1;
-	for (i = 0; i < len; i++) {
-		if (sscanf(text + 2 * i, "%2x", &byte) != 1)
-			return -1;
-		out[i] = (uint8_t)byte;
+	if (text != NULL &&
+	    codec_decode(CODEC_HEX, text, strlen(text), &bytes) == 0 &&
+	    bytes.len == len) {
+		memcpy(out, bytes.p, len);
+		result = 0;
 	}
-	return 0;
+	buf_clear(&bytes);
+	return result;
 }
 
 void

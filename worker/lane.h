@@ -22,8 +22,8 @@ enum {
 	LANE_PAUSES = 16, /* that are remembered */
 	/* Looked at again at least this often: the wall clock may be set. */
 	LANE_LOOK_MS = 300000,
-	LANE_EMPTY_MS = 20,   /* after a claim that gave nothing due */
-	LANE_FAILING = 10,    /* failures in a row that are worth a line */
+	LANE_EMPTY_MS = 20, /* after a claim that gave nothing due */
+	LANE_FAILING = 10,  /* failures in a row that are worth a line */
 };
 
 struct lane_pause {

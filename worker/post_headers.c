@@ -174,8 +174,9 @@ sign(struct list *list, const struct config_route *route,
 	split_url(route->url, &path, &query);
 	request.path = path != NULL ? path : "/";
 	request.query = query != NULL ? query : "";
-	result = scheme_sign(route->sign, route->sign_keys, &request, id,
-	    add_signed, list, text);
+	result = scheme_sign(route->sign, route->sign_keys,
+	    &(const struct scheme_signing){&request, id, add_signed, list},
+	    text);
 	if (result != 0)
 		snprintf(
 		    error, POST_HEADERS_ERROR_SIZE, "not signed: %.200s", text);

@@ -44,7 +44,7 @@ server_frame_max(const struct config *config)
 static void
 log_lines(const char *msg, struct buf *lines)
 {
-	char *line = lines->p, *end;
+	char *line, *end;
 
 	if (buf_str(lines) == NULL)
 		return;

@@ -92,8 +92,10 @@ requests_round_trip(
 	struct scheme_request *request = requests_begin(REQUESTS_BODY);
 	enum scheme_result result;
 
-	if (scheme_sign(
-		scheme, keys, request, "msg_1", requests_put, NULL, error))
+	if (scheme_sign(scheme, keys,
+		&(const struct scheme_signing){
+		    request, "msg_1", requests_put, NULL},
+		error))
 		fail_msg("%s: %s", scheme_name(scheme), error);
 	result = requests_verify(scheme, readers);
 	if (result != SCHEME_OK)

@@ -153,8 +153,10 @@ test_public_cannot_sign(void **state)
 
 	(void)state;
 	assert_int_equal(
-	    scheme_sign(scheme, keys, requests_begin(REQUESTS_BODY), NULL,
-		requests_put, NULL, error),
+	    scheme_sign(scheme, keys,
+		&(const struct scheme_signing){
+		    requests_begin(REQUESTS_BODY), NULL, requests_put, NULL},
+		error),
 	    -1);
 	support_contains(error, "public key cannot sign");
 	scheme_keys_free(keys);
@@ -246,8 +248,10 @@ test_stripe_rotation(void **state)
 
 	(void)state;
 	assert_int_equal(
-	    scheme_sign(stripe, keys, requests_begin(REQUESTS_BODY), NULL,
-		requests_put, NULL, error),
+	    scheme_sign(stripe, keys,
+		&(const struct scheme_signing){
+		    requests_begin(REQUESTS_BODY), NULL, requests_put, NULL},
+		error),
 	    0);
 	(void)snprintf(good, sizeof(good), "%s",
 	    strstr(requests_sent.headers[0].value, "v1=") + 3);
@@ -464,9 +468,11 @@ test_no_memory_verify(void **state)
 		    scheme, i == 3 ? "whsec_c2VjcmV0" : "user:pass");
 		enum scheme_result result;
 
-		assert_int_equal(
-		    scheme_sign(scheme, keys, requests_begin(REQUESTS_BODY),
-			"m", requests_put, NULL, error),
+		assert_int_equal(scheme_sign(scheme, keys,
+				     &(const struct scheme_signing){
+					 requests_begin(REQUESTS_BODY), "m",
+					 requests_put, NULL},
+				     error),
 		    0);
 		for (unsigned n = 1;; n++) {
 			struct scheme_facts facts;
