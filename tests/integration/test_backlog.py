@@ -107,8 +107,9 @@ def multiply(site, count):
     with closing(site.database(mode="rw")) as db, db:
         db.execute("PRAGMA synchronous = OFF")
         columns = [row[1] for row in db.execute("PRAGMA table_info(event)")]
-        change = {"seq": "n.i", "id": "randomblob(16)",
-                  "key": "'copy-' || n.i", "body": "x'7b7d'", "body_len": "2"}
+        change = {"seq": "n.i", "key": "'copy-' || n.i", "body": "x'7b7d'",
+                  "body_len": "2",
+                  "id": "CAST(printf('%016d', n.i) AS BLOB)"}
         start = db.execute("SELECT max(seq) FROM event").fetchone()[0]
         numbers = ("WITH RECURSIVE n(i) AS (SELECT ? UNION ALL "
                    "SELECT i + 1 FROM n WHERE i < ?) ")
