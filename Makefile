@@ -52,8 +52,8 @@ WORKER := admin admin_events admin_replay admin_route admin_status \
 	apply control deadletters dest dest_post dest_run dispatch feed filter \
 	filter_check filter_helper filter_jq filter_limits post_headers \
 	flights lane retention routing run_env settle intake links retry server server_reload route spawn spawner \
-	attempts keys sql store store_memory store_memory_read \
-	store_memory_state store_sqlite store_sqlite_claim \
+	attempts keys sql store store_memory store_memory_delivery \
+	store_memory_read store_memory_state store_sqlite store_sqlite_claim \
 	store_sqlite_count store_sqlite_delivery store_sqlite_file \
 	store_sqlite_keys store_sqlite_list store_sqlite_open \
 	store_sqlite_purge store_sqlite_put store_sqlite_read \

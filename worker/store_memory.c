@@ -8,8 +8,8 @@
 
 enum { DAY_MS = 86400000 };
 
-static int64_t
-store_clock(const struct store *store)
+int64_t
+store_memory_clock(const struct store *store)
 {
 	return store->clock_base_ms + clock_boot_ms() - store->clock_boot_ms;
 }
@@ -82,8 +82,8 @@ commit(struct store *store)
 	return STORE_OK;
 }
 
-static enum store_result
-finish(struct store *store, enum store_result result)
+enum store_result
+store_memory_finish(struct store *store, enum store_result result)
 {
 	if (result != STORE_OK)
 		undo(store);
@@ -96,7 +96,7 @@ static bool
 is_inside(const struct store *store, int64_t day)
 {
 	return (day + 1) * DAY_MS + store->config->dedup_ms >
-	       store_clock(store);
+	       store_memory_clock(store);
 }
 
 static enum store_result
@@ -172,7 +172,7 @@ put_new(struct store *store, const struct event *event, const uint8_t *key,
 	if (e == NULL)
 		return STORE_FULL;
 	e->due = e->stored_at = now_ms;
-	e->aged = store_clock(store);
+	e->aged = store_memory_clock(store);
 	found->what = STORE_PUT_NEW;
 	found->seq = e->seq;
 	if (key == NULL)
@@ -182,7 +182,7 @@ put_new(struct store *store, const struct event *event, const uint8_t *key,
 		return STORE_FULL;
 	memcpy(k->key, key, KEYS_LEN);
 	memcpy(k->id, event->id, EVENT_ID_LEN);
-	k->day = store_clock(store) / DAY_MS;
+	k->day = store_memory_clock(store) / DAY_MS;
 	return STORE_OK;
 }
 
@@ -201,7 +201,7 @@ put(struct store *store, const struct event *event, int64_t now_ms,
 		return STORE_FULL;
 	memcpy(found->id, event->id, EVENT_ID_LEN);
 	if (has_key && keys_hash(store->hasher, event, key) != 0)
-		return finish(store, STORE_FULL);
+		return store_memory_finish(store, STORE_FULL);
 	if (has_key)
 		known = store_memory_key(&store->now, key);
 	if (known != NULL && !is_inside(store, known->day))
@@ -213,10 +213,11 @@ put(struct store *store, const struct event *event, int64_t now_ms,
 		return STORE_OK;
 	}
 	if (known == NULL)
-		return finish(store,
+		return store_memory_finish(store,
 		    put_new(store, event, has_key ? key : NULL, now_ms, found));
 	memcpy(found->id, known->id, EVENT_ID_LEN);
-	return finish(store, put_copy(store, now_ms, revive_after_ms, found));
+	return store_memory_finish(
+	    store, put_copy(store, now_ms, revive_after_ms, found));
 }
 
 /* -- the routing step -- */
@@ -285,7 +286,7 @@ route(struct store *store, int64_t seq, const struct store_target *targets,
 				   is_todo(e) ? e->due : clock_wall_ms());
 	}
 	if (result != STORE_OK)
-		return finish(store, result);
+		return store_memory_finish(store, result);
 	if (!is_todo(e)) {
 		e->step = n > 0 ? STEP_ROUTED : e->step;
 		return STORE_OK;
@@ -301,7 +302,8 @@ route(struct store *store, int64_t seq, const struct store_target *targets,
 static enum store_result
 unmatch(struct store *store, int64_t *after, unsigned limit, unsigned *n)
 {
-	int64_t oldest = store_clock(store) - store->config->keep_unmatched_ms;
+	int64_t oldest =
+	    store_memory_clock(store) - store->config->keep_unmatched_ms;
 
 	*n = 0;
 	if (!store->batch)
@@ -321,194 +323,7 @@ unmatch(struct store *store, int64_t *after, unsigned limit, unsigned *n)
 	return STORE_OK;
 }
 
-/* -- deliveries -- */
-
-static bool
-is_due(const struct store_memory_delivery *d, int64_t now_ms, int64_t horizon)
-{
-	return d->due <= now_ms ||
-	       (horizon < INT64_MAX - now_ms && d->due > now_ms + horizon);
-}
-
-/* Order of due times, those of a clock that was ahead last as they are. */
-static struct store_memory_delivery *
-next_claim(struct store *store, size_t r, int64_t now_ms, int64_t horizon)
-{
-	struct store_memory_delivery *best = NULL;
-
-	for (size_t i = 0; i < store->now.n_deliveries; i++) {
-		struct store_memory_delivery *d = &store->now.deliveries[i];
-
-		if (d->route == r &&
-		    (d->state == DELIVERY_PENDING ||
-			d->state == DELIVERY_WAITING) &&
-		    is_due(d, now_ms, horizon) &&
-		    (best == NULL || d->due < best->due))
-			best = d;
-	}
-	return best;
-}
-
-struct store_delivery *
-store_memory_hand_out(
-    const struct store *store, const struct store_memory_delivery *d)
-{
-	const struct store_memory_event *e =
-	    store_memory_event(&store->now, d->seq);
-	struct store_delivery *out = calloc(1, sizeof *out);
-
-	if (out == NULL)
-		return NULL;
-	out->seq = d->seq;
-	out->replay = (uint32_t)d->replay;
-	out->attempt = (uint32_t)d->attempt;
-	out->first_at_ms = d->first_at;
-	out->died_at_ms = d->died_at;
-	out->route = strdup(store->now.routes[d->route].name);
-	out->reason = d->reason != NULL ? strdup(d->reason) : NULL;
-	out->attempts = strdup(d->attempts != NULL ? d->attempts : "[]");
-	out->event = event_copy(e->shared->event);
-	if (out->route != NULL && out->attempts != NULL && out->event != NULL &&
-	    (d->reason == NULL || out->reason != NULL))
-		return out;
-	store_delivery_free(out);
-	return NULL;
-}
-
-void
-store_memory_free_list(struct store_delivery **list)
-{
-	while (*list != NULL) {
-		struct store_delivery *next = (*list)->next;
-
-		store_delivery_free(*list);
-		*list = next;
-	}
-}
-
-static enum store_result
-claim(struct store *store, const char *name, unsigned n, int64_t now_ms,
-    int64_t horizon_ms, struct store_delivery **out)
-{
-	size_t r = store_memory_route(&store->now, name);
-	struct store_delivery **tail = out;
-	struct store_memory_delivery *d;
-
-	*out = NULL;
-	if (!store->batch)
-		return STORE_FULL;
-	if (n > STORE_CLAIM_MAX)
-		n = STORE_CLAIM_MAX;
-	for (; n > 0; n--, tail = &(*tail)->next) {
-		const struct store_memory_route *route;
-		int64_t paused;
-
-		d = next_claim(store, r, now_ms, horizon_ms);
-		if (d == NULL)
-			break;
-		route = &store->now.routes[r];
-		d->attempt++;
-		*tail = store_memory_hand_out(store, d);
-		if (*tail == NULL) {
-			store_memory_free_list(out);
-			return finish(store, STORE_FULL);
-		}
-		paused = route->paused_ms - d->paused_ms;
-		if (route->paused_at != 0)
-			paused += store_clock(store) - route->paused_at;
-		if (d->first_at != 0)
-			(*tail)->first_at_ms += paused;
-		else
-			d->paused_ms = route->paused_ms;
-		d->first_at = d->first_at != 0 ? d->first_at : now_ms;
-		d->state = DELIVERY_RUNNING;
-		d->due = now_ms;
-	}
-	return STORE_OK;
-}
-
-static int
-replace_text(char **text, const char *value)
-{
-	char *copy = value != NULL ? strdup(value) : NULL;
-
-	if (value != NULL && copy == NULL)
-		return -1;
-	free(*text);
-	*text = copy;
-	return 0;
-}
-
-static int
-add_attempt(struct store_memory_delivery *d, const struct store_attempt *a)
-{
-	struct buf attempts = {0};
-	int bad;
-
-	if (a == NULL)
-		return 0;
-	bad = attempts_add(&attempts, d->attempts, a);
-	if (bad == 0)
-		bad = replace_text(&d->attempts, buf_str(&attempts));
-	buf_clear(&attempts);
-	return bad != 0 ? -1 : store_memory_keep_output(d, a);
-}
-
-static int
-change(struct store *store, struct store_memory_delivery *d,
-    const struct store_settle *s)
-{
-	if (d->state == DELIVERY_CANCELLED && s->state != DELIVERY_DELIVERED) {
-		d->aged = store_clock(store);
-		return add_attempt(d, s->attempt);
-	}
-	if (s->state == DELIVERY_PENDING) {
-		d->attempt -= d->attempt > 0;
-		d->first_at = d->attempt == 0 ? 0 : d->first_at;
-	}
-	if (s->state == DELIVERY_PENDING || s->state == DELIVERY_WAITING)
-		d->due = s->due_ms;
-	if (s->state == DELIVERY_EXHAUSTED) {
-		d->died_at = s->now_ms;
-		if (replace_text(&d->reason, s->reason) != 0)
-			return -1;
-	}
-	if (s->state == DELIVERY_DELIVERED) {
-		d->aged = store_clock(store);
-		replace_text(&d->reason, NULL);
-	}
-	d->state = s->state;
-	return add_attempt(d, s->attempt);
-}
-
-static enum store_result
-settle(struct store *store, const struct store_settle *s)
-{
-	struct store_memory_delivery *d = store_memory_delivery(&store->now,
-	    s->seq, store_memory_route(&store->now, s->route), s->replay);
-
-	if (!store->batch)
-		return STORE_FULL;
-	if (d == NULL ||
-	    (d->state != DELIVERY_RUNNING && d->state != DELIVERY_CANCELLED))
-		return STORE_OK;
-	return finish(store, change(store, d, s) == 0 ? STORE_OK : STORE_FULL);
-}
-
-static enum store_result
-bury(struct store *store, int64_t seq, const char *name, uint32_t replay)
-{
-	struct store_memory_delivery *d = store_memory_delivery(
-	    &store->now, seq, store_memory_route(&store->now, name), replay);
-
-	if (!store->batch)
-		return STORE_FULL;
-	if (d != NULL && d->state == DELIVERY_EXHAUSTED) {
-		d->state = DELIVERY_DEAD;
-		d->aged = store_clock(store);
-	}
-	return STORE_OK;
-}
+/* -- by hand -- */
 
 static enum store_result
 replay(struct store *store, int64_t seq, const char *name, unsigned states,
@@ -521,7 +336,7 @@ replay(struct store *store, int64_t seq, const char *name, unsigned states,
 	if (!store->batch)
 		return STORE_FULL;
 	if (store_memory_event(&store->now, seq) == NULL)
-		return finish(store, STORE_NONE);
+		return store_memory_finish(store, STORE_NONE);
 	for (size_t r = 0; r < store->now.n_routes && result == STORE_OK; r++) {
 		const struct store_memory_delivery *d =
 		    store_memory_newest(&store->now, seq, r);
@@ -532,7 +347,7 @@ replay(struct store *store, int64_t seq, const char *name, unsigned states,
 		result = add_delivery(store, seq, r, d->replay + 1, now_ms);
 		++*n;
 	}
-	return finish(store, result);
+	return store_memory_finish(store, result);
 }
 
 static enum store_result
@@ -551,7 +366,7 @@ cancel(struct store *store, const char *name, unsigned limit, unsigned *n)
 		if (d->route != r || d->state >= DELIVERY_EXHAUSTED)
 			continue;
 		d->state = DELIVERY_CANCELLED;
-		d->aged = store_clock(store);
+		d->aged = store_memory_clock(store);
 		++*n;
 	}
 	return STORE_OK;
@@ -567,13 +382,13 @@ set_paused(struct store *store, const char *name, bool paused)
 		return STORE_FULL;
 	i = store_memory_add_route(&store->now, name);
 	if (i == store->now.n_routes)
-		return finish(store, STORE_FULL);
+		return store_memory_finish(store, STORE_FULL);
 	r = &store->now.routes[i];
 	if (paused == (r->paused_at != 0))
 		return STORE_OK;
 	if (!paused)
-		r->paused_ms += store_clock(store) - r->paused_at;
-	r->paused_at = paused ? store_clock(store) : 0;
+		r->paused_ms += store_memory_clock(store) - r->paused_at;
+	r->paused_at = paused ? store_memory_clock(store) : 0;
 	return STORE_OK;
 }
 
@@ -582,7 +397,7 @@ set_paused(struct store *store, const char *name, bool paused)
 static bool
 is_over(const struct store *store, const struct store_memory_event *e)
 {
-	int64_t now = store_clock(store), keep;
+	int64_t now = store_memory_clock(store), keep;
 
 	if (e->step == STEP_UNMATCHED)
 		return now - e->aged >= store->config->keep_unmatched_ms;
@@ -631,9 +446,9 @@ const struct store_ops store_memory = {
     .rollback = undo,
     .put = put,
     .route = route,
-    .claim = claim,
-    .settle = settle,
-    .bury = bury,
+    .claim = store_memory_claim,
+    .settle = store_memory_settle,
+    .bury = store_memory_bury,
     .replay = replay,
     .cancel = cancel,
     .unmatch = unmatch,

@@ -143,10 +143,24 @@ int store_memory_keep_output(struct store_memory_delivery *delivery,
 
 /* -- store_memory.c -- */
 
+int64_t store_memory_clock(const struct store *store);
+/* After a change: rolls the batch back unless the result is STORE_OK. */
+enum store_result
+store_memory_finish(struct store *store, enum store_result result);
+
+/* -- store_memory_delivery.c: as in struct store_ops -- */
+
 /* A copy for the caller, or NULL. */
 struct store_delivery *store_memory_hand_out(
     const struct store *store, const struct store_memory_delivery *d);
 void store_memory_free_list(struct store_delivery **list);
+enum store_result
+store_memory_claim(struct store *store, const char *route, unsigned n,
+    int64_t now_ms, int64_t horizon_ms, struct store_delivery **out);
+enum store_result
+store_memory_settle(struct store *store, const struct store_settle *s);
+enum store_result store_memory_bury(
+    struct store *store, int64_t seq, const char *route, uint32_t replay);
 
 /* -- store_memory_read.c: the reading half of struct store_ops -- */
 
