@@ -3,8 +3,8 @@
 #
 #	tests/tool/sabotage.sh [NAME…]      all of sabotage.tab, or these
 #
-# Each line of sabotage.tab is NAME | FILE | SED | TEST.  The tree is copied;
-# for each line SED is applied to FILE in the copy, the programs are built
+# Each line of sabotage.tab is NAME | FILES | SED | TEST.  The tree is copied;
+# for each line SED is applied to FILES in the copy, the programs are built
 # there, and TEST (arguments of pytest) must fail.  A SED that changes nothing,
 # a build that fails, and a test that stays green are defects.  With
 # SABOTAGE_GREEN=1 each test is first seen green on the unchanged copy.
@@ -23,8 +23,8 @@ build() {
 
 run() {
 	# shellcheck disable=SC2086 # the test is a list of arguments
-	(cd "$work/tree" && eval GAFF_BIN="$work/out" /usr/bin/python3 -m pytest \
-	    -q -x "$1") >"$work/test.log" 2>&1
+	(cd "$work/tree" && export GAFF_BIN="$work/out" &&
+		eval /usr/bin/python3 -B -m pytest -q -x "$1") >"$work/test.log" 2>&1
 }
 
 mkdir "$work/tree"
@@ -36,36 +36,53 @@ if ! build; then
 	exit 1
 fi
 
-# one line of the table; prints a verdict
+# usage: edit_files SED FILE...; fails when nothing changes
+edit_files() {
+	edit=$1
+	shift
+	rm -rf "$work/saved"
+	(cd "$work/tree" && mkdir "$work/saved" &&
+		cp --parents "$@" "$work/saved" && sed -i -E "$edit" "$@")
+	for file; do
+		cmp -s "$work/tree/$file" "$work/saved/$file" || return 0
+	done
+	return 1
+}
+
+# usage: try NAME FILES SED TEST; prints a verdict
 try() {
-	name=$1 file=$work/tree/$2 edit=$3 test=$4
+	name=$1 files=$2 test=$4
 	if [ "${SABOTAGE_GREEN:-}" = 1 ] && ! run "$test"; then
 		echo "DEFECT $name: red without sabotage"
 		tail -n 15 "$work/test.log"
 		return 1
 	fi
-	cp "$file" "$work/saved"
-	sed -i -E "$edit" "$file"
-	verdict=0
-	if cmp -s "$file" "$work/saved"; then
-		echo "DEFECT $name: the edit changes nothing in $2"
-		verdict=1
+	verdict=1
+	# shellcheck disable=SC2086 # a list of files
+	if ! edit_files "$3" $files; then
+		echo "DEFECT $name: the edit changes nothing in $files"
 	elif ! build; then
 		echo "DEFECT $name: does not build"
 		tail -n 5 "$work/build.log"
-		verdict=1
 	else
 		run "$test"
 		case $? in
-		1) echo "red    $name: $(grep -m1 '^E  ' "$work/test.log" |
-			cut -c 1-90)" ;;
-		0) echo "DEFECT $name: $test stays green"; verdict=1 ;;
-		*) echo "DEFECT $name: pytest could not run $test"
+		1)
+			echo "red    $name: $(grep -m1 '^E  ' "$work/test.log" |
+				cut -c 1-90)"
+			verdict=0
+			;;
+		0) echo "DEFECT $name: $test stays green" ;;
+		*)
+			echo "DEFECT $name: pytest could not run $test"
 			tail -n 5 "$work/test.log"
-			verdict=1 ;;
+			;;
 		esac
 	fi
-	cp "$work/saved" "$file"
+	# touched, so that they are built again
+	for file in $files; do
+		cp "$work/saved/$file" "$work/tree/$file"
+	done
 	return $verdict
 }
 
