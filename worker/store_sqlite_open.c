@@ -245,13 +245,15 @@ store_sqlite_save_clock(struct store *store)
 static int64_t
 time_passed(const struct store *store, const char *text, int64_t wall_ms)
 {
-	int64_t clock, boot, wall, passed;
-	char id[64] = "";
+	int64_t boot, wall, passed;
+	char *at;
 
-	if (sscanf(text, "%" SCNd64 " %" SCNd64 " %" SCNd64 " %63s", &clock,
-		&boot, &wall, id) < 3)
+	(void)strtoll(text, &at, 10);
+	boot = strtoll(at, &at, 10);
+	wall = strtoll(at, &at, 10);
+	if (*at != ' ')
 		return 0;
-	if (strcmp(id, store_sqlite_file_boot(store->file)) == 0 &&
+	if (strcmp(at + 1, store_sqlite_file_boot(store->file)) == 0 &&
 	    clock_boot_ms() >= boot)
 		return clock_boot_ms() - boot;
 	passed = wall_ms > wall ? wall_ms - wall : 0;
