@@ -124,6 +124,9 @@ unit: $(UNIT)
 integration: $(PROGRAMS) $(TOOLS)
 	@GAFF_BIN=$(abspath $O) tests/tool/integration.sh $(ARGS)
 test: unit integration
+# take defences out of the code one by one and see their tests turn red
+sabotage:
+	@tests/tool/sabotage.sh $(ARGS)
 
 lint:
 	@tests/tool/lint.sh -std=c11 $(CPPFLAGS)
@@ -168,7 +171,7 @@ help:
 clean:
 	rm -rf build
 
-.PHONY: all unit-programs tools unit integration test lint format check demo \
+.PHONY: all unit-programs tools unit integration test sabotage lint format check demo \
 	install help clean
 .SECONDARY:
 
