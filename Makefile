@@ -51,7 +51,7 @@ FCGI := front_cgi front_fcgi gate headers ingest link link_doctor link_peer \
 WORKER := admin admin_events admin_replay admin_route admin_status \
 	apply control deadletters dest dest_post dest_run dispatch feed filter \
 	filter_check filter_helper filter_jq filter_limits post_headers \
-	flights lane retention routing run_env settle intake links retry server server_reload route spawn spawner \
+	flights lane own retention routing run_env settle intake links retry server server_reload route spawn spawner \
 	attempts keys sql store store_memory store_memory_delivery \
 	store_memory_read store_memory_state store_sqlite store_sqlite_claim \
 	store_sqlite_count store_sqlite_delivery store_sqlite_file \

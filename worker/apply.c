@@ -209,7 +209,17 @@ apply_settle(struct server *s, struct task *task)
 static enum store_result
 apply_buried(struct server *s, struct task *task)
 {
-	return s->ops->bury(s->store, task->seq, task->route, task->replay);
+	enum store_result result =
+	    s->ops->bury(s->store, task->seq, task->route, task->replay);
+	struct store_put_result put;
+
+	if (result != STORE_OK || task->event == NULL)
+		return result;
+	/* In the same commit: it is told once. */
+	result = s->ops->put(s->store, task->event, clock_wall_ms(), 0, &put);
+	buf_clear(&put.revived);
+	s->feed.backlog = true;
+	return result;
 }
 
 static enum store_result

@@ -12,6 +12,7 @@
 #include "deadletters.h"
 #include "flights.h"
 #include "lane.h"
+#include "own.h"
 #include "routing.h"
 
 struct dispatch {
@@ -44,6 +45,8 @@ on_buried(void *arg, struct store_delivery *delivery)
 	if (task != NULL) {
 		task->seq = delivery->seq;
 		task->replay = delivery->replay;
+		task->event =
+		    own_delivery_dead(d->config, delivery, clock_wall_ms());
 		(void)memccpy(
 		    task->route, delivery->route, '\0', sizeof(task->route));
 		tasks_push(d->out, task);
