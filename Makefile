@@ -42,7 +42,7 @@ LDFLAGS += -pie -Wl,-z,relro,-z,now -pthread
 # ---- what each program is made of ----
 SHARED := buf clock codec config config_file config_keys config_route \
 	config_source config_worker \
-	deadletter deadletter_read event form jsonpick log net pattern scheme scheme_builtin \
+	deadletter deadletter_read event form jsonpick log net pattern process scheme scheme_builtin \
 	scheme_check scheme_compile scheme_find scheme_keys scheme_look \
 	scheme_parse scheme_sign scheme_take scheme_verify secret units wire zsock
 FCGI := front_cgi front_fcgi gate headers ingest link link_doctor link_peer \

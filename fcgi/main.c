@@ -3,10 +3,6 @@
  * to a worker
  */
 
-#include <sys/prctl.h>
-#include <sys/random.h>
-#include <sys/resource.h>
-
 #include <getopt.h>
 #include <malloc.h>
 #include <signal.h>
@@ -16,11 +12,11 @@
 #include <time.h>
 
 #include <fcgiapp.h>
-#include <jansson.h>
 
 #include "../shared/buf.h"
 #include "../shared/config.h"
 #include "../shared/log.h"
+#include "../shared/process.h"
 #include "gate.h"
 #include "listen.h"
 #include "pool.h"
@@ -92,37 +88,7 @@ parse_options(int argc, char **argv, struct options *options)
 	return EXIT_USAGE + 1;
 }
 
-/* No core file ever holds a payload; hashes of JSON cannot be aimed at. */
-static void
-harden(void)
-{
-	const struct rlimit none = {0, 0};
-	size_t seed = 0;
-
-	(void)mallopt(M_ARENA_MAX, HEAPS_MAX);
-	(void)setrlimit(RLIMIT_CORE, &none);
-	(void)prctl(PR_SET_DUMPABLE, 0);
-	if (getrandom(&seed, sizeof seed, 0) == (ssize_t)sizeof seed)
-		json_object_seed(seed);
-}
-
 /* ---- the configuration ---- */
-
-static void
-log_lines(enum log_level level, const char *msg, const struct buf *text)
-{
-	for (size_t at = 0; at < text->len;) {
-		const char *end = memchr(text->p + at, '\n', text->len - at);
-		size_t len =
-		    end != NULL ? (size_t)(end - text->p) - at : text->len - at;
-		char line[LOG_VALUE_MAX + 1];
-
-		(void)snprintf(
-		    line, sizeof line, "%.*s", (int)len, text->p + at);
-		log_at(level, msg, log_str("line", line));
-		at += len + 1;
-	}
-}
 
 /* Read it; NULL, with every fault logged. */
 static struct config *
@@ -134,9 +100,9 @@ load(const char *option)
 	    config_path(option), CONFIG_ROLE_GATEWAY, &errors, &warnings);
 
 	if (config == NULL)
-		log_lines(LOG_LEVEL_ERROR, "configuration", &errors);
+		process_log_lines(LOG_LEVEL_ERROR, "configuration", &errors);
 	else
-		log_lines(LOG_LEVEL_WARN, "configuration", &warnings);
+		process_log_lines(LOG_LEVEL_WARN, "configuration", &warnings);
 	buf_clear(&errors);
 	buf_clear(&warnings);
 	return config;
@@ -292,7 +258,8 @@ main(int argc, char **argv)
 
 	if (status != 0)
 		return status - 1;
-	harden();
+	(void)mallopt(M_ARENA_MAX, HEAPS_MAX);
+	process_harden();
 	log_open(LOG_TO_AUTO, LOG_FORMAT_TEXT, ident);
 	mode = find_mode(&options, &listen);
 	status = mode == MODE_NONE ? EXIT_USAGE : EXIT_FAILED;

@@ -3,19 +3,14 @@
  * deliveries
  */
 
-#include <sys/prctl.h>
-#include <sys/random.h>
-#include <sys/resource.h>
-
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <jansson.h>
-
 #include "../shared/buf.h"
 #include "../shared/config.h"
 #include "../shared/log.h"
+#include "../shared/process.h"
 #include "filter_helper.h"
 #include "server.h"
 #include "spawn.h"
@@ -100,19 +95,6 @@ choose_worker(const struct config *config, const char *name)
 	return NULL;
 }
 
-/* No core file ever holds a payload; hashes of JSON cannot be aimed at. */
-static void
-harden(void)
-{
-	const struct rlimit none = {0, 0};
-	size_t seed = 0;
-
-	(void)setrlimit(RLIMIT_CORE, &none);
-	(void)prctl(PR_SET_DUMPABLE, 0);
-	if (getrandom(&seed, sizeof(seed), 0) == sizeof(seed))
-		json_object_seed(seed);
-}
-
 static int
 run(struct config *config, const struct options *options,
     const struct config_worker *worker)
@@ -149,7 +131,7 @@ main(int argc, char **argv)
 		return filter_helper_main();
 	if ((done = parse_options(argc, argv, &options)) != 0)
 		return done - 1;
-	harden();
+	process_harden();
 	config = config_load(
 	    config_path(options.config), CONFIG_ROLE_WORKER, &errors, NULL);
 	if (config == NULL)

@@ -5,6 +5,7 @@
 #include "../shared/buf.h"
 #include "../shared/clock.h"
 #include "../shared/log.h"
+#include "../shared/process.h"
 #include "filter_check.h"
 #include "server_impl.h"
 
@@ -39,20 +40,6 @@ server_frame_max(const struct config *config)
 		if (config->sources[i].max_body > most)
 			most = config->sources[i].max_body;
 	return most + WIRE_EVENT_SPARE;
-}
-
-static void
-log_lines(const char *msg, struct buf *lines)
-{
-	char *line, *end;
-
-	if (buf_str(lines) == NULL)
-		return;
-	for (line = lines->p; *line != '\0'; line = end + 1) {
-		end = line + strcspn(line, "\n");
-		*end = '\0';
-		log_error(msg, log_str("error", line));
-	}
 }
 
 /* What a running worker cannot change: its sockets and its store. */
@@ -118,7 +105,7 @@ server_reload(struct server *s)
 	    config_path(s->config_option), CONFIG_ROLE_WORKER, &errors, NULL);
 
 	if (config == NULL)
-		log_lines("reload refused", &errors);
+		process_log_lines(LOG_LEVEL_ERROR, "reload refused", &errors);
 	else if (!is_usable(s, config))
 		config_unref(config);
 	else
