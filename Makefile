@@ -7,7 +7,7 @@ BUILD_PACKAGES := gcc libc6-dev make pkg-config binutils libfcgi-dev \
 	libzmq3-dev libjansson-dev libssl-dev libsqlite3-dev libjq-dev \
 	libcurl4-openssl-dev
 DEMO_PACKAGES := lighttpd python3
-TEST_PACKAGES := libcmocka-dev python3 python3-pytest lighttpd nginx-light \
+TEST_PACKAGES := libcmocka-dev python3 python3-pytest python3-pytest-xdist lighttpd nginx-light \
 	apache2 libapache2-mod-fcgid spawn-fcgi curl openssl jq clang-format-14 \
 	clang-tidy-14
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Run the integration tests (arguments go to pytest) with the programs in
-# GAFF_BIN.  A skipped test is a failure, and so is a sanitizer's report.
+# GAFF_BIN, JOBS files at a time: most of them wait.  A skipped test is a failure, and so is a sanitizer's report.
 set -u
 export GAFF_BIN="${GAFF_BIN:-build}" PYTHONDONTWRITEBYTECODE=1
 work=$(mktemp -d) || exit 1
@@ -10,7 +10,7 @@ export ASAN_OPTIONS="log_path=$work/report:exitcode=99"
 export UBSAN_OPTIONS="log_path=$work/report:print_stacktrace=1"
 
 /usr/bin/python3 -m pytest -q --junitxml="$work/results.xml" \
-	"${@:-tests/integration}" </dev/null
+	-n "${JOBS:-4}" --dist loadfile "${@:-tests/integration}" </dev/null
 status=$?
 /usr/bin/python3 - "$work" "$status" <<'PYTHON'
 import glob, sys
