@@ -60,6 +60,8 @@ looks_like_request(int fd)
 {
 	unsigned char bytes[RECORDS_PEEK];
 	int64_t until = clock_boot_ms() + LOOK_LIMIT_MS;
+	struct pollfd end = {.fd = fd, .events = POLLRDHUP};
+	bool closed = false;
 
 	for (;;) {
 		ssize_t n = recv(fd, bytes, sizeof bytes, MSG_PEEK);
@@ -73,9 +75,10 @@ looks_like_request(int fd)
 			log_no_request();
 			return false;
 		case RECORDS_SHORT:
-			if (clock_boot_ms() > until)
+			/* Nothing more comes, or it takes too long. */
+			if (closed || clock_boot_ms() > until)
 				return false;
-			(void)poll(NULL, 0, LOOK_AGAIN_MS);
+			closed = poll(&end, 1, LOOK_AGAIN_MS) > 0;
 			break;
 		}
 	}

@@ -52,7 +52,7 @@ const struct config_key config_store_keys[] = {
     {"keep_delivered", CONFIG_DURATION, STORE(keep_delivered_ms)},
     {"keep_unmatched", CONFIG_DURATION, STORE(keep_unmatched_ms)},
     {"keep_dead", CONFIG_DURATION, STORE(keep_dead_ms)},
-    {"reserve", CONFIG_SIZE, STORE(reserve), .min = 1 << 20},
+    {"reserve", CONFIG_SIZE, STORE(reserve), .min = 8 << 20},
     {NULL},
 };
 

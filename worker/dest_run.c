@@ -74,7 +74,8 @@ run_open(const struct dest_context *context)
 	}
 	dest->context = *context;
 	dest->directory = "/";
-	if (stat(dest->user.home, &st) == 0 && S_ISDIR(st.st_mode))
+	if (stat(dest->user.home, &st) == 0 && S_ISDIR(st.st_mode) &&
+	    access(dest->user.home, X_OK) == 0)
 		dest->directory = dest->user.home;
 	return dest;
 }

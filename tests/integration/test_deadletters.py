@@ -27,6 +27,10 @@ def dead(site, receiver):
 [route gone]
 type = *
 post = {receiver.url}
+[route tell-me]
+source = gaff
+type = delivery.dead
+run = {site.handler("told")}
 """)
     headers = sign.standard(BODY, "k1") + [("X-Kept", "yes"),
                                            ("Cookie", "no")]
@@ -69,6 +73,13 @@ def test_list_and_show(dead):
     shown = dead.json("dead", "show", part)
     assert shown["id"] == dead.event_id
     assert dead.gaff("dead", "show", part, "--body").stdout == BODY
+
+
+def test_somebody_is_told(dead):
+    """gaff's own event about it; and that one begets no other."""
+    run = dead.wait_runs(1, "told")[0]
+    assert run["env"]["GAFF_SOURCE"] == "gaff"
+    assert run["env"]["GAFF_TYPE"] == "delivery.dead"
 
 
 def test_replay_once(dead, receiver):
