@@ -207,7 +207,7 @@ class Site:
         for top, dirs, names in os.walk(self.path("dead")):
             dirs[:] = [d for d in dirs if d != "replayed"]
             found += [os.path.join(top, n) for n in names
-                      if n.endswith(".dead")]
+                      if n.endswith(".dead") and not n.startswith(".")]
         return sorted(found)
 
     def check_letter(self, path):
