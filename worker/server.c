@@ -362,17 +362,18 @@ open_store(struct server *s)
 }
 
 static int
-open_dispatch(struct server *s, struct spawn *spawn)
+open_dispatch(struct server *s)
 {
 	const struct dispatch_options options = {
 	    .config = s->config,
 	    .worker = s->worker,
-	    .spawn = spawn,
+	    .spawn = s->spawn,
 	    .out = s->inbox,
 	};
 	struct task *task;
 	size_t i;
 
+	s->spawn = NULL; /* the dispatcher's now, whatever it says */
 	if ((s->dispatch = dispatch_start(&options)) == NULL)
 		return -1;
 	for (i = 0; i < s->config->n_routes; i++) {
@@ -390,7 +391,7 @@ open_dispatch(struct server *s, struct spawn *spawn)
 }
 
 static int
-open_parts(struct server *s, const struct server_options *options)
+open_parts(struct server *s)
 {
 	if (getrandom(&s->boot, sizeof(s->boot), 0) != sizeof(s->boot) ||
 	    open_signals(s) != 0 || (s->links = links_new()) == NULL ||
@@ -401,7 +402,7 @@ open_parts(struct server *s, const struct server_options *options)
 	if (!server_filters_good(s->config) || open_store(s) != 0)
 		return -1;
 	check_room(s);
-	if (open_dispatch(s, options->spawn) != 0)
+	if (open_dispatch(s) != 0)
 		return -1;
 	/* Last: from now on gateways hand events over. */
 	return open_sockets(s);
@@ -419,10 +420,11 @@ server_open(const struct server_options *options)
 	s->config = config_ref(options->config);
 	s->worker = config_worker(s->config, options->worker);
 	s->config_option = options->config_option;
+	s->spawn = options->spawn;
 	s->lock_fds[0] = s->lock_fds[1] = s->lock_fds[2] = -1;
 	s->signal_fd = s->wake_fd = -1;
 	s->started_at_ms = clock_wall_ms();
-	if (open_parts(s, options) != 0) {
+	if (open_parts(s) != 0) {
 		server_close(s);
 		return NULL;
 	}
@@ -468,6 +470,7 @@ server_close(struct server *s)
 	for (i = 0; i < 3; i++)
 		close_fd(s->lock_fds[i]);
 	close_dispatch(s);
+	spawn_close(s->spawn);
 	if (s->store != NULL)
 		s->ops->close(s->store);
 	apply_forget(s);

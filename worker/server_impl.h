@@ -90,6 +90,7 @@ struct server {
 	int signal_fd;
 	int wake_fd;
 
+	struct spawn *spawn; /* until the dispatcher has it */
 	struct dispatch *dispatch;
 	struct tasks *inbox; /* from the dispatcher */
 	struct task *kept;   /* taken, not applied yet: in order */
