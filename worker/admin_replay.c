@@ -73,10 +73,12 @@ static json_t *
 replay_one(
     struct admin_context *context, struct replay *replay, const char *part)
 {
+	struct store_replay what = {.route = replay->route,
+	    .states = replay->states,
+	    .now_ms = clock_wall_ms()};
 	uint8_t id[EVENT_ID_LEN];
 	enum store_result result;
 	unsigned n = 0;
-	int64_t seq;
 	int noted = 0;
 	bool none;
 	json_t *reply = admin_find(context, part, id, &none);
@@ -86,12 +88,11 @@ replay_one(
 		return reply;
 	}
 	json_decref(reply);
-	result = none ? STORE_NONE : find_seq(context, id, &seq);
+	result = none ? STORE_NONE : find_seq(context, id, &what.seq);
 	if (result == STORE_NONE) {
 		noted = note(replay->missing, part);
 	} else if (result == STORE_OK) {
-		result = context->ops->replay(context->store, seq,
-		    replay->route, replay->states, clock_wall_ms(), &n);
+		result = context->ops->replay(context->store, &what, &n);
 		if (result != STORE_OK)
 			return admin_store_fail(context, result);
 		replay->done += n;
@@ -245,27 +246,24 @@ put_back(
 	    .state = DELIVERY_EXHAUSTED,
 	    .reason = letter->reason[0] != '\0' ? letter->reason : "expired",
 	};
+	struct store_replay what = {.route = letter->route,
+	    .states = states,
+	    .now_ms = clock_wall_ms()};
 	struct store_put_result put = {0};
-	int64_t now_ms = clock_wall_ms(), seq;
 	enum store_result result;
 	unsigned n = 0;
 
-	result = ops->put(context->store, &letter->event, now_ms, 0, &put);
+	result = ops->put(context->store, &letter->event, what.now_ms, 0, &put);
 	buf_clear(&put.revived);
-	if (result != STORE_OK)
-		return result;
-	seq = put.seq;
-	if (put.what == STORE_PUT_NEW) {
-		result = ops->route(context->store, seq, &target, 1, true);
+	if (result == STORE_OK && put.what == STORE_PUT_NEW) {
+		result = ops->route(context->store, put.seq, &target, 1, true);
 		if (result == STORE_OK)
-			result =
-			    ops->bury(context->store, seq, letter->route, 0);
-	} else {
-		result = find_seq(context, put.id, &seq);
+			result = ops->bury(
+			    context->store, put.seq, letter->route, 0);
 	}
+	what.seq = put.seq;
 	if (result == STORE_OK)
-		result = ops->replay(
-		    context->store, seq, letter->route, states, now_ms, &n);
+		result = ops->replay(context->store, &what, &n);
 	return result == STORE_OK && n == 0 ? STORE_NONE : result;
 }
 

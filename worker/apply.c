@@ -162,13 +162,16 @@ horizon_ms(const struct server *s, const char *name)
 static enum store_result
 apply_claim(struct server *s, struct task *task)
 {
+	const struct store_claim what = {.route = task->route,
+	    .n = task->n,
+	    .now_ms = clock_wall_ms(),
+	    .horizon_ms = horizon_ms(s, task->route)};
 	struct store_delivery *list = NULL, *next;
 	enum store_result result;
 	struct task *answer;
 	unsigned n = 0;
 
-	result = s->ops->claim(s->store, task->route, task->n, clock_wall_ms(),
-	    horizon_ms(s, task->route), &list);
+	result = s->ops->claim(s->store, &what, &list);
 	for (; list != NULL; list = next, n++) {
 		next = list->next;
 		list->next = NULL;

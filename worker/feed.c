@@ -4,8 +4,6 @@
 #include "../shared/log.h"
 #include "server_impl.h"
 
-enum { READ_EVENTS = FEED_FILTERED };
-
 void
 feed_start(struct server *s)
 {
@@ -100,21 +98,20 @@ feed_answered(struct server *s, const struct task *task)
 static unsigned
 read_events(struct server *s, bool filtered, int64_t *cursor, bool *backlog)
 {
-	struct event *events[READ_EVENTS];
-	int64_t seqs[READ_EVENTS];
-	unsigned found = 0, i;
+	struct store_unrouted page = {
+	    .filtered = filtered, .after = *cursor, .n = STORE_UNROUTED_MAX};
+	unsigned i;
 
-	if (s->ops->unrouted(s->store, filtered, *cursor, READ_EVENTS, events,
-		seqs, &found) != STORE_OK)
+	if (s->ops->unrouted(s->store, &page) != STORE_OK)
 		return 0;
-	*backlog = found > 0;
-	for (i = 0; i < found; i++) {
-		if (push_event(s, seqs[i], events[i], filtered) == 0)
-			*cursor = seqs[i];
+	*backlog = page.found > 0;
+	for (i = 0; i < page.found; i++) {
+		if (push_event(s, page.seqs[i], page.events[i], filtered) == 0)
+			*cursor = page.seqs[i];
 		else
 			*backlog = true;
 	}
-	return found;
+	return page.found;
 }
 
 static void

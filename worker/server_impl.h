@@ -28,7 +28,7 @@ enum {
 	/* Unrouted events the dispatcher holds at most, and of those that wait
 	 * for their filters. */
 	FEED_EVENTS = 1024,
-	FEED_FILTERED = 64,
+	FEED_FILTERED = STORE_UNROUTED_MAX,
 	FEED_BYTES = 32 << 20,
 	FEED_LETTERS = 64,
 };

@@ -93,6 +93,14 @@ struct store_delivery {
 
 void store_delivery_free(struct store_delivery *delivery);
 
+/* What claim() takes. */
+struct store_claim {
+	const char *route;
+	unsigned n; /* at most; STORE_CLAIM_MAX in any case */
+	int64_t now_ms;
+	int64_t horizon_ms; /* later than now_ms + this is due, too */
+};
+
 /* How one attempt ended. */
 struct store_attempt {
 	int64_t at_ms; /* wall time of its start */
@@ -115,6 +123,14 @@ struct store_settle {
 	const struct store_attempt *attempt; /* NULL with PENDING */
 };
 
+/* What replay() begins anew. */
+struct store_replay {
+	int64_t seq;
+	const char *route; /* NULL: each it has deliveries on */
+	unsigned states;   /* 1 << state of each the newest one may be in */
+	int64_t now_ms;
+};
+
 /* Counts for status and metrics, kept in the store's own table. */
 struct store_count {
 	char route[CONFIG_NAME_MAX + 1];
@@ -130,7 +146,19 @@ struct store_space {
 enum {
 	STORE_PAGE_MAX = 500,
 	STORE_CLAIM_MAX = 256,
+	STORE_UNROUTED_MAX = 64,
 	STORE_READ_BYTES = 16 << 20, /* of events unrouted() hands out */
+};
+
+/* A page of events that wait for the routing step. */
+struct store_unrouted {
+	bool filtered; /* those that wait for filters only, or the others */
+	int64_t after; /* only later ones */
+	unsigned n;    /* at most; STORE_UNROUTED_MAX in any case */
+	/* -- filled in -- */
+	unsigned found;
+	int64_t seqs[STORE_UNROUTED_MAX];
+	struct event *events[STORE_UNROUTED_MAX]; /* the caller's */
 };
 
 /* What list() is asked; empty texts mean any. */
@@ -197,15 +225,14 @@ struct store_ops {
 	enum store_result (*route)(struct store *store, int64_t seq,
 	    const struct store_target *targets, size_t n, bool whole);
 
-	/* Take up to n due deliveries of a route: they become `running` and
-	 * their attempt is counted.  Due is due_ms <= now_ms, or later than
-	 * now_ms + horizon_ms (the wall clock was set back).  Oldest due first,
-	 * at most STORE_CLAIM_MAX.  *out is a list in order.  first_at_ms comes
-	 * without the time the route was paused since.  A delivery whose event
-	 * is damaged becomes `exhausted` with reason `damaged` instead. */
-	enum store_result (*claim)(struct store *store, const char *route,
-	    unsigned n, int64_t now_ms, int64_t horizon_ms,
-	    struct store_delivery **out);
+	/* Take due deliveries of a route: they become `running` and their
+	 * attempt is counted.  Due is due_ms <= now_ms, or later than now_ms +
+	 * horizon_ms (the wall clock was set back).  Oldest due first.  *out is
+	 * a list in order.  first_at_ms comes without the time the route was
+	 * paused since.  A delivery whose event is damaged becomes `exhausted`
+	 * with reason `damaged` instead. */
+	enum store_result (*claim)(struct store *store,
+	    const struct store_claim *what, struct store_delivery **out);
 
 	/* The end of an attempt.  Of a delivery cancelled meanwhile only
 	 * DELIVERED changes the state; of one that is not running nothing. */
@@ -216,12 +243,10 @@ struct store_ops {
 	enum store_result (*bury)(struct store *store, int64_t seq,
 	    const char *route, uint32_t replay);
 
-	/* A new delivery with the next replay number of an event on a route
-	 * (NULL: on each route it has deliveries on).  `states` is a bit set of
-	 * 1 << state the newest one must be in. *n gets how many.  STORE_NONE
-	 * when there is no such event. */
-	enum store_result (*replay)(struct store *store, int64_t seq,
-	    const char *route, unsigned states, int64_t now_ms, unsigned *n);
+	/* A new delivery with the next replay number of an event on its routes.
+	 * *n gets how many.  STORE_NONE when there is no such event. */
+	enum store_result (*replay)(
+	    struct store *store, const struct store_replay *what, unsigned *n);
 
 	/* Open deliveries of a route, but those whose dead letter is being
 	 * written, become `cancelled`, oldest first, up to `limit`. */
@@ -248,12 +273,10 @@ struct store_ops {
 
 	/* -- reading: at any time on the owner's thread -- */
 
-	/* Events not routed yet (filtered: those that wait for filters only),
-	 * after `after`, in order, at most n; *out events are the caller's.
-	 * Fewer (never 0) when they are large: STORE_READ_BYTES. */
-	enum store_result (*unrouted)(struct store *store, bool filtered,
-	    int64_t after, unsigned n, struct event **out, int64_t *seqs,
-	    unsigned *found);
+	/* Events not routed yet, in order.  Fewer than there are (never 0) when
+	 * they are large: STORE_READ_BYTES.  None after a failure. */
+	enum store_result (*unrouted)(
+	    struct store *store, struct store_unrouted *page);
 
 	/* The earliest due time of a route's open deliveries; INT64_MAX: none.
 	 */

@@ -326,25 +326,27 @@ unmatch(struct store *store, int64_t *after, unsigned limit, unsigned *n)
 /* -- by hand -- */
 
 static enum store_result
-replay(struct store *store, int64_t seq, const char *name, unsigned states,
-    int64_t now_ms, unsigned *n)
+replay(struct store *store, const struct store_replay *what, unsigned *n)
 {
-	size_t only = name != NULL ? store_memory_route(&store->now, name) : 0;
+	size_t only = what->route != NULL
+			  ? store_memory_route(&store->now, what->route)
+			  : 0;
 	enum store_result result = STORE_OK;
 
 	*n = 0;
 	if (!store->batch)
 		return STORE_FULL;
-	if (store_memory_event(&store->now, seq) == NULL)
+	if (store_memory_event(&store->now, what->seq) == NULL)
 		return store_memory_finish(store, STORE_NONE);
 	for (size_t r = 0; r < store->now.n_routes && result == STORE_OK; r++) {
 		const struct store_memory_delivery *d =
-		    store_memory_newest(&store->now, seq, r);
+		    store_memory_newest(&store->now, what->seq, r);
 
-		if ((name != NULL && r != only) || d == NULL ||
-		    (states >> d->state & 1) == 0)
+		if ((what->route != NULL && r != only) || d == NULL ||
+		    (what->states >> d->state & 1) == 0)
 			continue;
-		result = add_delivery(store, seq, r, d->replay + 1, now_ms);
+		result = add_delivery(
+		    store, what->seq, r, d->replay + 1, what->now_ms);
 		++*n;
 	}
 	return store_memory_finish(store, result);

@@ -154,9 +154,8 @@ store_memory_finish(struct store *store, enum store_result result);
 struct store_delivery *store_memory_hand_out(
     const struct store *store, const struct store_memory_delivery *d);
 void store_memory_free_list(struct store_delivery **list);
-enum store_result
-store_memory_claim(struct store *store, const char *route, unsigned n,
-    int64_t now_ms, int64_t horizon_ms, struct store_delivery **out);
+enum store_result store_memory_claim(struct store *store,
+    const struct store_claim *what, struct store_delivery **out);
 enum store_result
 store_memory_settle(struct store *store, const struct store_settle *s);
 enum store_result store_memory_bury(
@@ -165,8 +164,7 @@ enum store_result store_memory_bury(
 /* -- store_memory_read.c: the reading half of struct store_ops -- */
 
 enum store_result
-store_memory_unrouted(struct store *store, bool filtered, int64_t after,
-    unsigned n, struct event **out, int64_t *seqs, unsigned *found);
+store_memory_unrouted(struct store *store, struct store_unrouted *page);
 enum store_result
 store_memory_next_due(struct store *store, const char *route, int64_t *due_ms);
 enum store_result store_memory_exhausted(

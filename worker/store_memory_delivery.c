@@ -5,15 +5,16 @@
 #include "store_memory.h"
 
 static bool
-is_due(const struct store_memory_delivery *d, int64_t now_ms, int64_t horizon)
+is_due(const struct store_memory_delivery *d, const struct store_claim *what)
 {
-	return d->due <= now_ms ||
-	       (horizon < INT64_MAX - now_ms && d->due > now_ms + horizon);
+	return d->due <= what->now_ms ||
+	       (what->horizon_ms < INT64_MAX - what->now_ms &&
+		   d->due > what->now_ms + what->horizon_ms);
 }
 
 /* Order of due times, those of a clock that was ahead last as they are. */
 static struct store_memory_delivery *
-next_claim(struct store *store, size_t r, int64_t now_ms, int64_t horizon)
+next_claim(struct store *store, size_t r, const struct store_claim *what)
 {
 	struct store_memory_delivery *best = NULL;
 
@@ -23,8 +24,7 @@ next_claim(struct store *store, size_t r, int64_t now_ms, int64_t horizon)
 		if (d->route == r &&
 		    (d->state == DELIVERY_PENDING ||
 			d->state == DELIVERY_WAITING) &&
-		    is_due(d, now_ms, horizon) &&
-		    (best == NULL || d->due < best->due))
+		    is_due(d, what) && (best == NULL || d->due < best->due))
 			best = d;
 	}
 	return best;
@@ -68,23 +68,22 @@ store_memory_free_list(struct store_delivery **list)
 }
 
 enum store_result
-store_memory_claim(struct store *store, const char *name, unsigned n,
-    int64_t now_ms, int64_t horizon_ms, struct store_delivery **out)
+store_memory_claim(struct store *store, const struct store_claim *what,
+    struct store_delivery **out)
 {
-	size_t r = store_memory_route(&store->now, name);
+	unsigned n = what->n < STORE_CLAIM_MAX ? what->n : STORE_CLAIM_MAX;
+	size_t r = store_memory_route(&store->now, what->route);
 	struct store_delivery **tail = out;
 	struct store_memory_delivery *d;
 
 	*out = NULL;
 	if (!store->batch)
 		return STORE_FULL;
-	if (n > STORE_CLAIM_MAX)
-		n = STORE_CLAIM_MAX;
 	for (; n > 0; n--, tail = &(*tail)->next) {
 		const struct store_memory_route *route;
 		int64_t paused;
 
-		d = next_claim(store, r, now_ms, horizon_ms);
+		d = next_claim(store, r, what);
 		if (d == NULL)
 			break;
 		route = &store->now.routes[r];
@@ -101,9 +100,9 @@ store_memory_claim(struct store *store, const char *name, unsigned n,
 			(*tail)->first_at_ms += paused;
 		else
 			d->paused_ms = route->paused_ms;
-		d->first_at = d->first_at != 0 ? d->first_at : now_ms;
+		d->first_at = d->first_at != 0 ? d->first_at : what->now_ms;
 		d->state = DELIVERY_RUNNING;
-		d->due = now_ms;
+		d->due = what->now_ms;
 	}
 	return STORE_OK;
 }

@@ -8,28 +8,31 @@
 enum { STATE_ANY = -1, STATE_UNMATCHED = -2 };
 
 enum store_result
-store_memory_unrouted(struct store *store, bool filtered, int64_t after,
-    unsigned n, struct event **out, int64_t *seqs, unsigned *found)
+store_memory_unrouted(struct store *store, struct store_unrouted *page)
 {
-	enum store_memory_step step = filtered ? STEP_FILTERS : STEP_TODO;
+	enum store_memory_step step = page->filtered ? STEP_FILTERS : STEP_TODO;
+	unsigned n =
+	    page->n < STORE_UNROUTED_MAX ? page->n : STORE_UNROUTED_MAX;
 	size_t bytes = 0;
 
-	*found = 0;
-	for (size_t i = 0;
-	     i < store->now.n_events && *found < n && bytes < STORE_READ_BYTES;
+	page->found = 0;
+	for (size_t i = 0; i < store->now.n_events && page->found < n &&
+			   bytes < STORE_READ_BYTES;
 	     i++) {
 		const struct store_memory_event *e = &store->now.events[i];
+		struct event *event;
 
-		if (e->step != step || e->seq <= after)
+		if (e->step != step || e->seq <= page->after)
 			continue;
-		out[*found] = event_copy(e->shared->event);
-		if (out[*found] == NULL) {
-			while (*found > 0)
-				event_free(out[--*found]);
+		event = event_copy(e->shared->event);
+		if (event == NULL) {
+			while (page->found > 0)
+				event_free(page->events[--page->found]);
 			return STORE_FULL;
 		}
-		bytes += event_size(out[*found]);
-		seqs[(*found)++] = e->seq;
+		bytes += event_size(event);
+		page->events[page->found] = event;
+		page->seqs[page->found++] = e->seq;
 	}
 	return STORE_OK;
 }

@@ -170,9 +170,9 @@ enum store_result store_sqlite_route_event(struct store *store, int64_t seq,
     const struct store_target *targets, size_t n, bool whole);
 enum store_result store_sqlite_unmatch(
     struct store *store, int64_t *after, unsigned limit, unsigned *n);
-/* Events that wait, as unrouted() of struct store_ops. */
-enum store_result store_sqlite_list_todo(struct store *store, bool filtered,
-    int64_t after, unsigned n, int64_t *seqs, unsigned *found);
+/* Fill in the numbers of a page, not its events. */
+enum store_result
+store_sqlite_list_todo(struct store *store, struct store_unrouted *page);
 /* Whether the event waits for the routing step. */
 enum store_result
 store_sqlite_is_todo(struct store *store, int64_t seq, bool *todo);
@@ -237,17 +237,17 @@ enum store_result
 store_sqlite_settle(struct store *store, const struct store_settle *settle);
 enum store_result store_sqlite_bury(
     struct store *store, int64_t seq, const char *route, uint32_t replay);
-enum store_result store_sqlite_replay(struct store *store, int64_t seq,
-    const char *route, unsigned states, int64_t now_ms, unsigned *n);
+enum store_result store_sqlite_replay(
+    struct store *store, const struct store_replay *what, unsigned *n);
 enum store_result store_sqlite_cancel(
     struct store *store, const char *route, unsigned limit, unsigned *n);
 /* `running` of an earlier life become `waiting`. */
 enum store_result store_sqlite_recover(struct store *store, int64_t now_ms);
+
 /* -- store_sqlite_claim.c -- */
 
-enum store_result
-store_sqlite_claim(struct store *store, const char *route, unsigned n,
-    int64_t now_ms, int64_t horizon_ms, struct store_delivery **out);
+enum store_result store_sqlite_claim(struct store *store,
+    const struct store_claim *what, struct store_delivery **out);
 enum store_result
 store_sqlite_next_due(struct store *store, const char *route, int64_t *due_ms);
 enum store_result store_sqlite_exhausted(
@@ -263,12 +263,12 @@ bool store_sqlite_event(
 enum store_result store_sqlite_event_copy(
     struct store *store, int64_t seq, struct event **event, bool *damaged);
 enum store_result
-store_sqlite_unrouted(struct store *store, bool filtered, int64_t after,
-    unsigned n, struct event **out, int64_t *seqs, unsigned *found);
+store_sqlite_unrouted(struct store *store, struct store_unrouted *page);
 enum store_result store_sqlite_show(struct store *store,
     const uint8_t id[EVENT_ID_LEN], store_row_fn *fn, void *arg);
 enum store_result store_sqlite_find(struct store *store, const char *part,
     uint8_t ids[2][EVENT_ID_LEN], unsigned *found);
+
 /* -- store_sqlite_list.c -- */
 
 enum store_result store_sqlite_list(struct store *store,

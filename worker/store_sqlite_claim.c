@@ -51,17 +51,19 @@ new_delivery(const struct store_sqlite_key *key, const char *route,
 /* The due deliveries of a route, oldest first, those of a clock that was ahead
  * last. */
 static enum store_result
-find_due(struct store *store, int64_t route, size_t n, int64_t now_ms,
-    int64_t horizon_ms, struct store_sqlite_key keys[STORE_CLAIM_MAX],
-    size_t *found)
+find_due(struct store *store, int64_t route, const struct store_claim *what,
+    struct store_sqlite_key keys[STORE_CLAIM_MAX], size_t *found)
 {
-	int64_t far =
-	    horizon_ms < INT64_MAX - now_ms ? now_ms + horizon_ms : INT64_MAX;
+	size_t n = what->n < STORE_CLAIM_MAX ? what->n : STORE_CLAIM_MAX;
+	int64_t far = what->horizon_ms < INT64_MAX - what->now_ms
+			  ? what->now_ms + what->horizon_ms
+			  : INT64_MAX;
 	enum store_result result;
 
+	*found = 0;
 	result = store_sqlite_list_keys(
 	    sql_bind(&store->sql, SQL_DELIVERY_DUE, "iiii", route, INT64_MIN,
-		now_ms, (int64_t)n),
+		what->now_ms, (int64_t)n),
 	    route, keys, found);
 	if (result != STORE_OK || *found == n || far == INT64_MAX)
 		return result;
@@ -169,27 +171,24 @@ free_list(struct store_delivery **list)
 }
 
 enum store_result
-store_sqlite_claim(struct store *store, const char *name, unsigned n,
-    int64_t now_ms, int64_t horizon_ms, struct store_delivery **out)
+store_sqlite_claim(struct store *store, const struct store_claim *what,
+    struct store_delivery **out)
 {
 	struct store_sqlite_key keys[STORE_CLAIM_MAX];
 	const struct store_sqlite_route *route =
-	    store_sqlite_route(store, name);
+	    store_sqlite_route(store, what->route);
 	struct store_delivery **tail = out;
 	enum store_result result;
-	size_t found = 0;
+	size_t found;
 
 	*out = NULL;
 	if (!store->batch)
 		return store_sqlite_no_batch(store);
-	if (route == NULL || n == 0)
+	if (route == NULL || what->n == 0)
 		return STORE_OK;
-	if (n > STORE_CLAIM_MAX)
-		n = STORE_CLAIM_MAX;
-	result =
-	    find_due(store, route->id, n, now_ms, horizon_ms, keys, &found);
+	result = find_due(store, route->id, what, keys, &found);
 	for (size_t i = 0; i < found && result == STORE_OK; i++) {
-		result = claim_one(store, route, &keys[i], now_ms, tail);
+		result = claim_one(store, route, &keys[i], what->now_ms, tail);
 		if (*tail != NULL)
 			tail = &(*tail)->next;
 	}

@@ -151,14 +151,14 @@ store_sqlite_bury(
 
 enum { REPLAYS_MAX = 1024 };
 
-/* The next replay of each route whose newest delivery is in `states`; rows come
- * by route and replay. */
+/* The next replay of each route (or the one of this number) whose newest
+ * delivery is in one of the states; rows come by route and replay. */
 static enum store_result
-find_replays(struct store *store, int64_t seq, int64_t route, unsigned states,
-    struct store_sqlite_key keys[REPLAYS_MAX], size_t *n)
+find_replays(struct store *store, const struct store_replay *what,
+    int64_t route, struct store_sqlite_key keys[REPLAYS_MAX], size_t *n)
 {
 	sqlite3_stmt *row =
-	    sql_bind(&store->sql, SQL_DELIVERY_NEWEST, "i", seq);
+	    sql_bind(&store->sql, SQL_DELIVERY_NEWEST, "i", what->seq);
 	enum store_result result;
 	bool wanted = false;
 
@@ -174,9 +174,9 @@ find_replays(struct store *store, int64_t seq, int64_t route, unsigned states,
 			sqlite3_reset(row);
 			return STORE_OK;
 		}
-		wanted = (states >> sqlite3_column_int(row, 2) & 1) != 0;
+		wanted = (what->states >> sqlite3_column_int(row, 2) & 1) != 0;
 		keys[*n] = (struct store_sqlite_key){
-		    seq, id, sqlite3_column_int64(row, 1) + 1};
+		    what->seq, id, sqlite3_column_int64(row, 1) + 1};
 	}
 	if (wanted)
 		++*n;
@@ -184,12 +184,12 @@ find_replays(struct store *store, int64_t seq, int64_t route, unsigned states,
 }
 
 enum store_result
-store_sqlite_replay(struct store *store, int64_t seq, const char *name,
-    unsigned states, int64_t now_ms, unsigned *n)
+store_sqlite_replay(
+    struct store *store, const struct store_replay *what, unsigned *n)
 {
 	struct store_sqlite_key keys[REPLAYS_MAX];
 	const struct store_sqlite_route *route =
-	    name != NULL ? store_sqlite_route(store, name) : NULL;
+	    what->route != NULL ? store_sqlite_route(store, what->route) : NULL;
 	enum store_result result;
 	int64_t received;
 	size_t found = 0;
@@ -197,13 +197,14 @@ store_sqlite_replay(struct store *store, int64_t seq, const char *name,
 	*n = 0;
 	if (!store->batch)
 		return store_sqlite_no_batch(store);
-	result = sql_value(
-	    sql_bind(&store->sql, SQL_EVENT_RECEIVED, "i", seq), &received);
-	if (result == STORE_OK && (name == NULL || route != NULL))
-		result = find_replays(store, seq, route != NULL ? route->id : 0,
-		    states, keys, &found);
+	result =
+	    sql_value(sql_bind(&store->sql, SQL_EVENT_RECEIVED, "i", what->seq),
+		&received);
+	if (result == STORE_OK && (what->route == NULL || route != NULL))
+		result = find_replays(
+		    store, what, route != NULL ? route->id : 0, keys, &found);
 	for (size_t i = 0; i < found && result == STORE_OK; i++)
-		result = store_sqlite_deliver(store, &keys[i], now_ms);
+		result = store_sqlite_deliver(store, &keys[i], what->now_ms);
 	if (result == STORE_OK)
 		*n = (unsigned)found;
 	return store_sqlite_end(store, result);

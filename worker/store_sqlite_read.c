@@ -110,23 +110,20 @@ store_sqlite_event_copy(
 /* -- events that wait for the routing step -- */
 
 enum store_result
-store_sqlite_unrouted(struct store *store, bool filtered, int64_t after,
-    unsigned n, struct event **out, int64_t *seqs, unsigned *found)
+store_sqlite_unrouted(struct store *store, struct store_unrouted *page)
 {
-	unsigned listed = 0, i = 0;
+	enum store_result result = store_sqlite_list_todo(store, page);
+	unsigned listed = page->found;
 	size_t bytes = 0;
 	bool damaged;
-	enum store_result result;
 
-	*found = 0;
-	result =
-	    store_sqlite_list_todo(store, filtered, after, n, seqs, &listed);
-	for (; i < listed && bytes < STORE_READ_BYTES; i++) {
+	page->found = 0;
+	for (unsigned i = 0; i < listed && bytes < STORE_READ_BYTES; i++) {
 		struct event *event = NULL;
 
 		if (result == STORE_OK)
 			result = store_sqlite_event_copy(
-			    store, seqs[i], &event, &damaged);
+			    store, page->seqs[i], &event, &damaged);
 		if (result == STORE_NONE) {
 			result = STORE_OK;
 			continue;
@@ -134,13 +131,13 @@ store_sqlite_unrouted(struct store *store, bool filtered, int64_t after,
 		if (result != STORE_OK)
 			break;
 		bytes += event_size(event);
-		seqs[*found] = seqs[i];
-		out[(*found)++] = event;
+		page->seqs[page->found] = page->seqs[i];
+		page->events[page->found++] = event;
 	}
 	if (result == STORE_OK)
 		return STORE_OK;
-	while (*found > 0)
-		event_free(out[--*found]);
+	while (page->found > 0)
+		event_free(page->events[--page->found]);
 	return result;
 }
 

@@ -86,37 +86,35 @@ remove_todo(struct store *store, const struct todo *todo)
 	return STORE_OK;
 }
 
+/* The statement's LIMIT keeps its rows within the page. */
 static enum store_result
-list_todo(struct store *store, bool filtered, int64_t after, unsigned n,
-    int64_t *seqs, unsigned *found)
+list_seqs(sqlite3_stmt *row, struct store_unrouted *page)
 {
-	sqlite3_stmt *row = sql_bind(&store->sql, SQL_TODO_LIST, "iii",
-	    (int64_t)filtered, after, (int64_t)n);
 	enum store_result result;
 
 	while (sql_row(row, &result))
-		seqs[(*found)++] = sqlite3_column_int64(row, 0);
+		page->seqs[page->found++] = sqlite3_column_int64(row, 0);
 	return result;
 }
 
 enum store_result
-store_sqlite_list_todo(struct store *store, bool filtered, int64_t after,
-    unsigned n, int64_t *seqs, unsigned *found)
+store_sqlite_list_todo(struct store *store, struct store_unrouted *page)
 {
+	const int64_t n =
+	    page->n < STORE_UNROUTED_MAX ? page->n : STORE_UNROUTED_MAX;
+	int64_t last = last_routed(store);
 	enum store_result result;
-	sqlite3_stmt *row;
 
-	*found = 0;
-	result = list_todo(store, filtered, after, n, seqs, found);
-	if (result != STORE_OK || filtered || *found == n)
+	page->found = 0;
+	result = list_seqs(sql_bind(&store->sql, SQL_TODO_LIST, "iii",
+			       (int64_t)page->filtered, page->after, n),
+	    page);
+	if (result != STORE_OK || page->filtered || page->found == n)
 		return result;
-	if (after < last_routed(store))
-		after = last_routed(store);
-	row = sql_bind(
-	    &store->sql, SQL_EVENT_BEHIND, "ii", after, (int64_t)(n - *found));
-	while (sql_row(row, &result))
-		seqs[(*found)++] = sqlite3_column_int64(row, 0);
-	return result;
+	return list_seqs(
+	    sql_bind(&store->sql, SQL_EVENT_BEHIND, "ii",
+		page->after > last ? page->after : last, n - page->found),
+	    page);
 }
 
 /* -- events that match nothing -- */

@@ -216,12 +216,11 @@ route_to(struct fixture *f, int64_t seq, const char *route, bool whole)
 static struct store_delivery *
 claim(struct fixture *f, const char *route, unsigned n)
 {
+	const struct store_claim what = {route, n, now.wall_ms, horizon_ms};
 	struct store_delivery *list;
 
 	begin(f);
-	assert_int_equal(
-	    f->ops->claim(f->store, route, n, now.wall_ms, horizon_ms, &list),
-	    STORE_OK);
+	assert_int_equal(f->ops->claim(f->store, &what, &list), STORE_OK);
 	commit(f);
 	return list;
 }
@@ -516,25 +515,42 @@ is_stored(struct fixture *f, unsigned n)
 	return result == STORE_OK;
 }
 
+/* Events that wait for the routing step, behind `after`; how many. */
+static unsigned
+get_unrouted(struct fixture *f, struct store_unrouted *page, int64_t after)
+{
+	page->after = after;
+	assert_int_equal(f->ops->unrouted(f->store, page), STORE_OK);
+	assert_true(page->found <= page->n);
+	for (unsigned i = 0; i < page->found; i++)
+		assert_true(page->seqs[i] > after);
+	return page->found;
+}
+
+static void
+free_unrouted(struct store_unrouted *page)
+{
+	while (page->found > 0)
+		event_free(page->events[--page->found]);
+}
+
 /* ---- put ---- */
 
 static void
 puts_and_reads_back(void **state)
 {
 	struct fixture *f = *state;
-	struct event event = make_event(1, "k1"), *got;
+	struct event event = make_event(1, "k1");
 	struct store_put_result result = put_event(f, &event, "");
-	int64_t seq;
-	unsigned found;
+	struct store_unrouted page = {.n = 1};
+	const struct event *got;
 
 	assert_int_equal(result.what, STORE_PUT_NEW);
 	assert_int_equal(result.seq, 1);
 	assert_memory_equal(result.id, event.id, EVENT_ID_LEN);
-	assert_int_equal(
-	    f->ops->unrouted(f->store, false, 0, 1, &got, &seq, &found),
-	    STORE_OK);
-	assert_int_equal(found, 1);
-	assert_int_equal(seq, 1);
+	assert_int_equal(get_unrouted(f, &page, 0), 1);
+	assert_int_equal(page.seqs[0], 1);
+	got = page.events[0];
 	assert_memory_equal(got->id, event.id, EVENT_ID_LEN);
 	assert_memory_equal(got->sha256, event.sha256, EVENT_SHA256_LEN);
 	assert_int_equal(got->received_at_ms, event.received_at_ms);
@@ -551,7 +567,7 @@ puts_and_reads_back(void **state)
 	assert_int_equal(got->dedup, event.dedup);
 	assert_int_equal(got->body_len, event.body_len);
 	assert_memory_equal(got->body, event.body, event.body_len);
-	event_free(got);
+	free_unrouted(&page);
 }
 
 static void
@@ -801,17 +817,10 @@ reroutes_what_matched_nothing(void **state)
 static unsigned
 unrouted_n(struct fixture *f, bool filtered, int64_t after)
 {
-	struct event *events[10];
-	int64_t seqs[10];
-	unsigned found;
+	struct store_unrouted page = {.filtered = filtered, .n = 10};
+	unsigned found = get_unrouted(f, &page, after);
 
-	assert_int_equal(f->ops->unrouted(f->store, filtered, after, 10, events,
-			     seqs, &found),
-	    STORE_OK);
-	for (unsigned i = 0; i < found; i++) {
-		assert_true(seqs[i] > after);
-		event_free(events[i]);
-	}
+	free_unrouted(&page);
 	return found;
 }
 
@@ -1106,12 +1115,11 @@ leaves_pauses_out(void **state)
 static unsigned
 replay(struct fixture *f, int64_t seq, const char *route, unsigned states)
 {
+	const struct store_replay what = {seq, route, states, now.wall_ms};
 	unsigned n;
 
 	begin(f);
-	assert_int_equal(
-	    f->ops->replay(f->store, seq, route, states, now.wall_ms, &n),
-	    STORE_OK);
+	assert_int_equal(f->ops->replay(f->store, &what, &n), STORE_OK);
 	commit(f);
 	return n;
 }
@@ -1122,6 +1130,7 @@ replays(void **state)
 	struct fixture *f = *state;
 	const unsigned dead = 1U << DELIVERY_DEAD;
 	const unsigned delivered = 1U << DELIVERY_DELIVERED;
+	const struct store_replay unknown = {99, NULL, dead, now.wall_ms};
 	unsigned n;
 
 	put_new(f);
@@ -1138,9 +1147,7 @@ replays(void **state)
 	kill_one(f, "b");
 	assert_int_equal(replay(f, 1, NULL, dead | delivered), 2);
 	begin(f);
-	assert_int_equal(
-	    f->ops->replay(f->store, 99, NULL, dead, now.wall_ms, &n),
-	    STORE_NONE);
+	assert_int_equal(f->ops->replay(f->store, &unknown, &n), STORE_NONE);
 	f->ops->rollback(f->store);
 	expect_counts_true(f);
 }
@@ -1360,9 +1367,8 @@ unrouted_is_bounded_by_bytes(void **state)
 {
 	struct fixture *f = *state;
 	const size_t len = 6 << 20;
-	struct event event, *events[10];
-	int64_t seqs[10];
-	unsigned found;
+	struct store_unrouted page = {.n = 10};
+	struct event event;
 	char key[8];
 	void *body = calloc(1, len);
 
@@ -1376,19 +1382,31 @@ unrouted_is_bounded_by_bytes(void **state)
 		put_event(f, &event, "");
 	}
 	free(body);
+	assert_int_equal(get_unrouted(f, &page, 0), 3);
+	free_unrouted(&page);
+	assert_int_equal(get_unrouted(f, &page, page.seqs[2]), 2);
+	assert_int_equal(page.seqs[1], 5);
+	free_unrouted(&page);
+}
+
+/* A page holds no more than its arrays, whatever it is asked. */
+static void
+unrouted_is_bounded_by_the_page(void **state)
+{
+	struct fixture *f = *state;
+	struct store_unrouted page = {.n = STORE_UNROUTED_MAX + 9};
+
+	for (int i = 0; i < STORE_UNROUTED_MAX + 3; i++)
+		put_new(f);
+	/* Out of the table and from behind the last routed one. */
+	route_to(f, 2, "r", true);
+	assert_int_equal(get_unrouted(f, &page, 0), STORE_UNROUTED_MAX);
+	assert_int_equal(page.seqs[0], 1);
+	assert_int_equal(page.seqs[1], 3);
+	free_unrouted(&page);
 	assert_int_equal(
-	    f->ops->unrouted(f->store, false, 0, 10, events, seqs, &found),
-	    STORE_OK);
-	assert_int_equal(found, 3);
-	for (unsigned i = 0; i < found; i++)
-		event_free(events[i]);
-	assert_int_equal(f->ops->unrouted(f->store, false, seqs[2], 10, events,
-			     seqs, &found),
-	    STORE_OK);
-	assert_int_equal(found, 2);
-	assert_int_equal(seqs[1], 5);
-	for (unsigned i = 0; i < found; i++)
-		event_free(events[i]);
+	    get_unrouted(f, &page, page.seqs[STORE_UNROUTED_MAX - 1]), 2);
+	free_unrouted(&page);
 }
 
 /* ---- retention ---- */
@@ -1510,6 +1528,7 @@ survives_failing_allocations(void **state)
 	    {.route = "new", .state = DELIVERY_PENDING},
 	    {.route = "bad", .state = DELIVERY_EXHAUSTED, .reason = "overflow"},
 	};
+	const struct store_claim what = {"new", 1, now.wall_ms, horizon_ms};
 	struct store_put_result put;
 	struct store_delivery *d;
 	enum store_result result;
@@ -1527,8 +1546,7 @@ survives_failing_allocations(void **state)
 			result =
 			    f->ops->route(f->store, put.seq, targets, 2, true);
 		if (result == STORE_OK)
-			result = f->ops->claim(
-			    f->store, "new", 1, now.wall_ms, horizon_ms, &d);
+			result = f->ops->claim(f->store, &what, &d);
 		if (result == STORE_OK)
 			result = f->ops->commit(f->store);
 		support_fail_alloc(0);
@@ -1584,6 +1602,7 @@ main(void)
 	    BOTH(counts_the_oldest),
 	    BOTH(tells_space),
 	    BOTH(unrouted_is_bounded_by_bytes),
+	    BOTH(unrouted_is_bounded_by_the_page),
 	    BOTH(purges_what_is_over),
 	    BOTH(purges_many),
 	    BOTH(keys_outlive_events),

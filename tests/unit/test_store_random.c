@@ -144,9 +144,10 @@ free_list(struct store_delivery *d)
 static enum store_result
 call_claim(int i, const struct call *c, struct buf *said)
 {
+	const struct store_claim what = {
+	    c->route, c->n, now.wall_ms, 12 * (int64_t)HOUR};
 	struct store_delivery *list, **end;
-	enum store_result result = w.ops[i]->claim(w.stores[i], c->route, c->n,
-	    now.wall_ms, 12 * (int64_t)HOUR, &list);
+	enum store_result result = w.ops[i]->claim(w.stores[i], &what, &list);
 
 	buf_add_str(said, "claim");
 	say_deliveries(list, said);
@@ -207,10 +208,14 @@ call_bury(int i, const struct call *c, struct buf *said)
 static enum store_result
 call_replay(int i, const struct call *c, struct buf *said)
 {
+	const struct store_replay what = {
+	    .seq = c->seq,
+	    .route = c->whole ? NULL : c->route,
+	    .states = 1U << DELIVERY_DEAD | 1U << DELIVERY_CANCELLED,
+	    .now_ms = now.wall_ms,
+	};
 	unsigned n;
-	enum store_result result = w.ops[i]->replay(w.stores[i], c->seq,
-	    c->whole ? NULL : c->route,
-	    1U << DELIVERY_DEAD | 1U << DELIVERY_CANCELLED, now.wall_ms, &n);
+	enum store_result result = w.ops[i]->replay(w.stores[i], &what, &n);
 
 	buf_printf(said, "replay %d %u", (int)result, n);
 	return result;
@@ -367,17 +372,15 @@ say_counts(int i)
 static void
 say_unrouted(int i)
 {
-	struct event *events[50];
-	int64_t seqs[50];
-	unsigned found;
+	struct store_unrouted page = {.n = 50};
 
 	for (int filtered = 0; filtered < 2; filtered++) {
-		assert_int_equal(w.ops[i]->unrouted(w.stores[i], filtered != 0,
-				     0, 50, events, seqs, &found),
-		    STORE_OK);
-		for (unsigned e = 0; e < found; e++) {
-			buf_printf(&w.said[i], " %" PRId64, seqs[e]);
-			event_free(events[e]);
+		page.filtered = filtered != 0;
+		assert_int_equal(
+		    w.ops[i]->unrouted(w.stores[i], &page), STORE_OK);
+		for (unsigned e = 0; e < page.found; e++) {
+			buf_printf(&w.said[i], " %" PRId64, page.seqs[e]);
+			event_free(page.events[e]);
 		}
 	}
 }

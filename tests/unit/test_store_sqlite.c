@@ -324,11 +324,11 @@ put(struct fixture *f, unsigned n)
 static struct store_delivery *
 claim(struct fixture *f)
 {
+	const struct store_claim what = {"r", 1, now.wall_ms, HOUR};
 	struct store_delivery *d;
 
 	assert_int_equal(ops->begin(f->store), STORE_OK);
-	assert_int_equal(
-	    ops->claim(f->store, "r", 1, now.wall_ms, HOUR, &d), STORE_OK);
+	assert_int_equal(ops->claim(f->store, &what, &d), STORE_OK);
 	assert_int_equal(ops->commit(f->store), STORE_OK);
 	return d;
 }
@@ -888,6 +888,7 @@ static void
 damaged_events_are_not_run(void **state)
 {
 	struct fixture *f = *state;
+	const struct store_claim what = {"r", 9, now.wall_ms, HOUR};
 	struct store_delivery *d;
 	char *said;
 
@@ -900,8 +901,7 @@ damaged_events_are_not_run(void **state)
 	open_store(f);
 	support_stderr_begin();
 	assert_int_equal(ops->begin(f->store), STORE_OK);
-	assert_int_equal(
-	    ops->claim(f->store, "r", 9, now.wall_ms, HOUR, &d), STORE_OK);
+	assert_int_equal(ops->claim(f->store, &what, &d), STORE_OK);
 	assert_int_equal(ops->commit(f->store), STORE_OK);
 	said = support_stderr_end();
 	support_contains(said, "msg=event_damaged");
