@@ -25,34 +25,39 @@ is_revivable(sqlite3_stmt *row, int64_t now_ms, int64_t revive_after_ms)
 	       (died_at > now_ms || now_ms - died_at >= revive_after_ms);
 }
 
-/* Collect the deliveries to begin anew; rows come by route and replay. */
+/* Deliveries to begin anew. */
+struct dead {
+	struct store_sqlite_key keys[ROUTES_MAX];
+	size_t n;
+};
+
+/* Collect them; rows come by route and replay. */
 static enum store_result
 find_dead(struct store *store, int64_t seq, int64_t now_ms,
-    int64_t revive_after_ms, struct store_sqlite_key keys[ROUTES_MAX],
-    size_t *n)
+    int64_t revive_after_ms, struct dead *found)
 {
 	sqlite3_stmt *row =
 	    sql_bind(&store->sql, SQL_DELIVERY_NEWEST, "i", seq);
 	enum store_result result;
 	bool dead = false;
 
-	*n = 0;
+	found->n = 0;
 	while (sql_row(row, &result)) {
 		int64_t route = sqlite3_column_int64(row, 0);
 
 		/* A later replay of the same route decides over this one. */
-		if (dead && keys[*n].route != route)
-			++*n;
-		if (*n == ROUTES_MAX) {
+		if (dead && found->keys[found->n].route != route)
+			found->n++;
+		if (found->n == ROUTES_MAX) {
 			sqlite3_reset(row);
 			return STORE_OK;
 		}
 		dead = is_revivable(row, now_ms, revive_after_ms);
-		keys[*n] = (struct store_sqlite_key){
+		found->keys[found->n] = (struct store_sqlite_key){
 		    seq, route, sqlite3_column_int64(row, 1) + 1};
 	}
 	if (dead)
-		++*n;
+		found->n++;
 	return result;
 }
 
@@ -60,17 +65,16 @@ static enum store_result
 revive(struct store *store, int64_t seq, int64_t now_ms,
     int64_t revive_after_ms, struct store_put_result *found)
 {
-	struct store_sqlite_key keys[ROUTES_MAX];
 	enum store_result result;
-	size_t n;
+	struct dead dead;
 
-	result = find_dead(store, seq, now_ms, revive_after_ms, keys, &n);
-	for (size_t i = 0; i < n && result == STORE_OK; i++) {
-		result = store_sqlite_deliver(store, &keys[i], now_ms);
+	result = find_dead(store, seq, now_ms, revive_after_ms, &dead);
+	for (size_t i = 0; i < dead.n && result == STORE_OK; i++) {
+		result = store_sqlite_deliver(store, &dead.keys[i], now_ms);
 		if (i > 0)
 			buf_add_char(&found->revived, ',');
 		buf_add_str(&found->revived,
-		    store_sqlite_route_name(store, keys[i].route));
+		    store_sqlite_route_name(store, dead.keys[i].route));
 	}
 	if (found->revived.failed)
 		return STORE_FULL;
