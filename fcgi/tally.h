@@ -17,7 +17,7 @@
 
 enum {
 	TALLY_LINES = 10,         /* log lines a minute per source and reason */
-	TALLY_JSON_SOURCES = 256, /* in one BEAT, so that it stays small */
+	TALLY_JSON_SOURCES = 128, /* in one BEAT, so that it stays small */
 };
 
 struct tallies;

@@ -21,6 +21,18 @@ static const char *const https_words[] = {"no", "warn", "required", NULL};
 static const char *const to_words[] = {"auto", "stderr", "syslog", NULL};
 static const char *const format_words[] = {"text", "json", NULL};
 
+static void
+set_prefix(
+    struct config_loader *l, void *object, const struct config_entry *entry)
+{
+	struct config_gateway *gateway = object;
+
+	if (config_path_good(l, entry)) {
+		free(gateway->prefix);
+		gateway->prefix = config_copy(l, entry->value);
+	}
+}
+
 #define GATEWAY(member) offsetof(struct config_gateway, member)
 static const struct config_key gateway_keys[] = {
     {"threads", CONFIG_NUMBER, GATEWAY(threads), .min = 1, .max = 512},
@@ -29,7 +41,7 @@ static const struct config_key gateway_keys[] = {
     {"max_body", CONFIG_SIZE, GATEWAY(max_body), .min = 1, .max = 1 << 30},
     {"answer_within", CONFIG_DURATION, GATEWAY(answer_within_ms), .min = 100,
 	.max = 120000},
-    {"prefix", CONFIG_TEXT, GATEWAY(prefix)},
+    {"prefix", CONFIG_CUSTOM, .set = set_prefix},
     {"trusted_proxy", CONFIG_NETS, GATEWAY(trusted_proxy)},
     {"https", CONFIG_WORD, GATEWAY(https), .words = https_words},
     {NULL},

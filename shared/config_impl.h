@@ -56,6 +56,11 @@ void config_section_apply(struct config_loader *l,
     const struct config_section *section, const struct config_key *keys,
     void *object, config_other_fn *other);
 
+/* Whether the value is a path the gateway's own grammar can match; else a
+ * fault. */
+bool
+config_path_good(struct config_loader *l, const struct config_entry *entry);
+
 /* The value of a key of this section, or NULL. */
 const struct config_entry *
 config_entry_find(const struct config_section *section, const char *key);

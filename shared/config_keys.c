@@ -141,6 +141,31 @@ unknown_key(struct config_loader *l, const struct config_section *section,
 	    nearest.best ? "?)" : "");
 }
 
+bool
+config_path_good(struct config_loader *l, const struct config_entry *entry)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
+				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789-_.~";
+	const char *p = entry->value;
+	size_t len;
+
+	while (*p == '/') {
+		len = strspn(p + 1, letters);
+		/* Neither empty nor a dot segment. */
+		if (len == 0 || (len <= 2 && strncmp(p + 1, "..", len) == 0))
+			break;
+		p += 1 + len;
+	}
+	if (*p == '\0')
+		return true;
+	config_fault(&l->faults, &entry->where,
+	    "%s: \"%.80s\": expected /segment/segment of letters, digits and "
+	    "\"-_.~\"",
+	    entry->key, entry->value);
+	return false;
+}
+
 /* ---- one value ---- */
 
 static void

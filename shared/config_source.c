@@ -18,27 +18,11 @@ set_path(
     struct config_loader *l, void *object, const struct config_entry *entry)
 {
 	struct draft *draft = object;
-	const char *p = entry->value;
-	size_t len;
 
-	/* The gateway's own grammar: what it cannot match is an error here. */
-	while (*p == '/') {
-		len = strspn(p + 1, "abcdefghijklmnopqrstuvwxyz"
-				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.~");
-		if (len == 0 ||
-		    (p[1] == '.' && (len == 1 || (len == 2 && p[2] == '.'))))
-			break;
-		p += 1 + len;
+	if (config_path_good(l, entry)) {
+		free(draft->source.path);
+		draft->source.path = config_copy(l, entry->value);
 	}
-	if (*p != '\0' || entry->value[0] == '\0') {
-		config_fault(&l->faults, &entry->where,
-		    "path: \"%.80s\": expected /segment/segment of letters, "
-		    "digits and \"-_.~\"",
-		    entry->value);
-		return;
-	}
-	free(draft->source.path);
-	draft->source.path = config_copy(l, entry->value);
 }
 
 static void

@@ -203,7 +203,7 @@ config_load_worker(struct config_loader *l,
 		worker->admin = default_admin(l, worker);
 }
 
-/* No two sockets, stores or dead-letter directories may be the same. */
+/* No two sockets may be the same; stores may: of workers on other hosts. */
 void
 config_check_workers(struct config_loader *l, const struct config_text *text)
 {

@@ -240,6 +240,8 @@ test_faults(void **state)
 	    {"[source x\n", "section without \"]\""},
 	    {"nonsense\n", "expected [section], key = value"},
 	    {"[gateway]\nprefix =\n", "has no value"},
+	    {"[gateway]\nprefix = hooks/\n", "prefix: \"hooks/\""},
+	    {"[gateway]\nprefix = /a/\n", "prefix: \"/a/\""},
 	    {"[gateway]\nprefix = /a\n  b\n", "does not go on"},
 	    {"[source s]\nscheme = githb\n",
 		"unknown scheme \"githb\" (github?)"},
