@@ -253,7 +253,7 @@ put_back(
 	enum store_result result;
 	unsigned n = 0;
 
-	result = ops->put(context->store, &letter->event, what.now_ms, 0, &put);
+	result = ops->put(context->store, &letter->event, what.now_ms, &put);
 	buf_clear(&put.revived);
 	if (result == STORE_OK && put.what == STORE_PUT_NEW) {
 		result = ops->route(context->store, put.seq, &target, 1, true);

@@ -219,7 +219,7 @@ apply_buried(struct server *s, struct task *task)
 	if (result != STORE_OK || task->event == NULL)
 		return result;
 	/* In the same commit: it is told once. */
-	result = s->ops->put(s->store, task->event, clock_wall_ms(), 0, &put);
+	result = s->ops->put(s->store, task->event, clock_wall_ms(), &put);
 	buf_clear(&put.revived);
 	s->feed.backlog = true;
 	return result;

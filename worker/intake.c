@@ -71,23 +71,10 @@ intake_receive(struct server *s)
 	}
 }
 
-/* A dead delivery that was revived is not revived again before this. */
-static int64_t
-revive_after_ms(const struct server *s)
-{
-	int64_t most = 0;
-	size_t i;
-
-	for (i = 0; i < s->config->n_routes; i++)
-		if (s->config->routes[i].backoff_max_ms > most)
-			most = s->config->routes[i].backoff_max_ms;
-	return most;
-}
-
 enum store_result
 intake_put(struct server *s)
 {
-	int64_t now_ms = clock_wall_ms(), revive_ms = revive_after_ms(s);
+	int64_t now_ms = clock_wall_ms();
 	enum store_result result = STORE_OK;
 	struct intake_item *item;
 	size_t i;
@@ -96,8 +83,8 @@ intake_put(struct server *s)
 		item = &s->intake.items[i];
 		if (!item->valid)
 			continue;
-		result = s->ops->put(
-		    s->store, &item->event, now_ms, revive_ms, &item->put);
+		result =
+		    s->ops->put(s->store, &item->event, now_ms, &item->put);
 		item->status = item->put.what == STORE_PUT_DUPLICATE
 				   ? WIRE_DUPLICATE
 				   : WIRE_STORED;

@@ -345,6 +345,16 @@ open_sockets(struct server *s)
 	return 0;
 }
 
+/* By the configuration of the moment: a reload may have changed it. */
+static int64_t
+revive_after_ms(void *arg, const char *name)
+{
+	const struct server *s = arg;
+	const struct config_route *route = config_route(s->config, name);
+
+	return route != NULL ? route->backoff_max_ms : 0;
+}
+
 static int
 open_store(struct server *s)
 {
@@ -352,6 +362,8 @@ open_store(struct server *s)
 	    .config = &s->store_config,
 	    .worker = s->worker->name,
 	    .now_ms = clock_wall_ms(),
+	    .revive_after_ms = revive_after_ms,
+	    .arg = s,
 	};
 
 	s->store_config = s->worker->store;

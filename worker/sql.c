@@ -133,7 +133,7 @@ static const char *const texts[SQL__MAX] = {
 	"SELECT " ROW_COLUMNS ", attempt, due, died_at, reason, attempts "
 	"FROM delivery WHERE event = ?1 ORDER BY route, replay",
     [SQL_DELIVERY_NEWEST] =
-	"SELECT route, replay, state, died_at FROM delivery "
+	"SELECT route, replay, state, first_at, died_at FROM delivery "
 	"WHERE event = ?1 ORDER BY route, replay",
     [SQL_DELIVERY_DUE] = "SELECT event, replay FROM delivery WHERE route = ?1 "
 			 "AND due BETWEEN ?2 AND ?3 AND " DUE_STATES

@@ -50,6 +50,10 @@ struct store_options {
 	const struct config_store *config; /* valid while the store is open */
 	const char *worker;
 	int64_t now_ms; /* wall time of the start */
+	/* How far apart a copy's revivals on a route are at least; put() asks
+	 * each time.  NULL: 0 for all. */
+	int64_t (*revive_after_ms)(void *arg, const char *route);
+	void *arg;
 };
 
 /* What put() found. */
@@ -61,7 +65,7 @@ enum store_put {
 
 struct store_put_result {
 	enum store_put what;
-	int64_t seq;              /* NEW: its number, dense and rising */
+	int64_t seq;              /* dense and rising; 0: purged already */
 	uint8_t id[EVENT_ID_LEN]; /* of the event that is stored */
 	struct buf revived;       /* routes joined by ","; caller clears */
 	bool rerouted; /* a DUPLICATE that matched nothing before is to be
@@ -210,12 +214,17 @@ struct store_ops {
 
 	/* -- changes: only inside a batch -- */
 
-	/* Deduplication, revival and insert in one. `revive_after_ms`: dead
-	 * deliveries younger than that are not revived again.  *result is
-	 * overwritten.  A key whose event was purged is a duplicate still. */
+	/* Deduplication, revival and insert in one.  *result is overwritten.
+	 * A key whose event was purged is a duplicate still.
+	 *
+	 * A duplicate revives: where the newest delivery of the event on a
+	 * route is dead, one with the next replay number begins.  Number 0 was
+	 * never begun anew and is revived at once, later ones when
+	 * revive_after_ms has passed since their first attempt (their death,
+	 * when there was none): that is not before their own revival, so two
+	 * are never closer.  A time that is yet to come has passed. */
 	enum store_result (*put)(struct store *store, const struct event *event,
-	    int64_t now_ms, int64_t revive_after_ms,
-	    struct store_put_result *result);
+	    int64_t now_ms, struct store_put_result *result);
 
 	/* The routing step's result.  Existing deliveries of (event, route,
 	 * replay 0) are left alone.  `whole`: the event is routed now; with no

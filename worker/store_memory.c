@@ -33,6 +33,8 @@ open_store(const struct store_options *options)
 	if (store == NULL)
 		return NULL;
 	store->config = options->config;
+	store->revive_after_ms = options->revive_after_ms;
+	store->revive_arg = options->arg;
 	store->clock_base_ms = options->now_ms;
 	store->clock_boot_ms = clock_boot_ms();
 	store->now.next_seq = 1;
@@ -113,16 +115,23 @@ add_delivery(struct store *store, int64_t seq, size_t route, int64_t replay,
 }
 
 static bool
-is_revivable(const struct store_memory_delivery *d, int64_t now_ms,
-    int64_t revive_after_ms)
+is_revivable(const struct store *store, const struct store_memory_delivery *d,
+    int64_t now_ms)
 {
-	return d != NULL && d->state == DELIVERY_DEAD &&
-	       (d->died_at > now_ms || now_ms - d->died_at >= revive_after_ms);
+	int64_t since, after_ms = 0;
+
+	if (d == NULL || d->state != DELIVERY_DEAD)
+		return false;
+	if (store->revive_after_ms != NULL)
+		after_ms = store->revive_after_ms(
+		    store->revive_arg, store->now.routes[d->route].name);
+	since = d->first_at != 0 ? d->first_at : d->died_at;
+	return d->replay == 0 || since > now_ms || now_ms - since >= after_ms;
 }
 
 static enum store_result
 revive(struct store *store, int64_t seq, int64_t now_ms,
-    int64_t revive_after_ms, struct store_put_result *found)
+    struct store_put_result *found)
 {
 	enum store_result result = STORE_OK;
 
@@ -130,7 +139,7 @@ revive(struct store *store, int64_t seq, int64_t now_ms,
 		const struct store_memory_delivery *d =
 		    store_memory_newest(&store->now, seq, r);
 
-		if (!is_revivable(d, now_ms, revive_after_ms))
+		if (!is_revivable(store, d, now_ms))
 			continue;
 		if (found->revived.len > 0)
 			buf_add_char(&found->revived, ',');
@@ -143,8 +152,7 @@ revive(struct store *store, int64_t seq, int64_t now_ms,
 }
 
 static enum store_result
-put_copy(struct store *store, int64_t now_ms, int64_t revive_after_ms,
-    struct store_put_result *found)
+put_copy(struct store *store, int64_t now_ms, struct store_put_result *found)
 {
 	struct store_memory_event *e =
 	    store_memory_event_by_id(&store->now, found->id);
@@ -154,7 +162,7 @@ put_copy(struct store *store, int64_t now_ms, int64_t revive_after_ms,
 		return STORE_OK;
 	found->seq = e->seq;
 	if (e->step != STEP_UNMATCHED)
-		return revive(store, e->seq, now_ms, revive_after_ms, found);
+		return revive(store, e->seq, now_ms, found);
 	e->step = STEP_TODO;
 	e->due = now_ms;
 	found->rerouted = true;
@@ -188,7 +196,7 @@ put_new(struct store *store, const struct event *event, const uint8_t *key,
 
 static enum store_result
 put(struct store *store, const struct event *event, int64_t now_ms,
-    int64_t revive_after_ms, struct store_put_result *found)
+    struct store_put_result *found)
 {
 	const struct store_memory_event *same =
 	    store_memory_event_by_id(&store->now, event->id);
@@ -216,8 +224,7 @@ put(struct store *store, const struct event *event, int64_t now_ms,
 		return store_memory_finish(store,
 		    put_new(store, event, has_key ? key : NULL, now_ms, found));
 	memcpy(found->id, known->id, EVENT_ID_LEN);
-	return store_memory_finish(
-	    store, put_copy(store, now_ms, revive_after_ms, found));
+	return store_memory_finish(store, put_copy(store, now_ms, found));
 }
 
 /* -- the routing step -- */

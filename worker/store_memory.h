@@ -92,6 +92,8 @@ struct store {
 	struct store_memory_state now;
 	struct store_memory_state before; /* the batch */
 	const struct config_store *config;
+	int64_t (*revive_after_ms)(void *arg, const char *route); /* or NULL */
+	void *revive_arg;
 	struct keys_hasher *hasher;
 	bool batch;
 	int64_t clock_base_ms;

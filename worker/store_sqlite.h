@@ -57,6 +57,8 @@ struct store {
 	sqlite3 *db;
 	struct store_sqlite_file *file;
 	const struct config_store *config;
+	int64_t (*revive_after_ms)(void *arg, const char *route); /* or NULL */
+	void *revive_arg;
 	struct keys_hasher *hasher;
 	struct store_sqlite_keys *keys;
 	bool batch;
@@ -160,9 +162,8 @@ bool store_sqlite_keys_idle(struct store *store);
 
 /* -- store_sqlite_put.c -- */
 
-enum store_result
-store_sqlite_put(struct store *store, const struct event *event, int64_t now_ms,
-    int64_t revive_after_ms, struct store_put_result *result);
+enum store_result store_sqlite_put(struct store *store,
+    const struct event *event, int64_t now_ms, struct store_put_result *result);
 
 /* -- store_sqlite_route.c -- */
 

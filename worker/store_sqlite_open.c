@@ -330,6 +330,8 @@ store_sqlite_open(const struct store_options *options)
 	if (store == NULL)
 		return NULL;
 	store->config = options->config;
+	store->revive_after_ms = options->revive_after_ms;
+	store->revive_arg = options->arg;
 	store->hasher = keys_hasher_new();
 	if (store->hasher == NULL ||
 	    strncmp(url, scheme, sizeof scheme - 1) != 0)

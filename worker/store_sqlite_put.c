@@ -15,66 +15,70 @@ find_seq(struct store *store, const uint8_t id[EVENT_ID_LEN], int64_t *seq)
 
 /* -- a copy of an event -- */
 
-/* The newest delivery of a route is dead long enough. */
+/* Whether a delivery, the newest of its route, is to begin anew. */
 static bool
-is_revivable(sqlite3_stmt *row, int64_t now_ms, int64_t revive_after_ms)
+is_revivable(const struct store *store, sqlite3_stmt *row, int64_t now_ms)
 {
-	int64_t died_at = sqlite3_column_int64(row, 3);
+	int64_t since = sqlite3_column_int64(row, 3);
+	const char *route;
 
-	return sqlite3_column_int(row, 2) == DELIVERY_DEAD &&
-	       (died_at > now_ms || now_ms - died_at >= revive_after_ms);
+	if (sqlite3_column_int(row, 2) != DELIVERY_DEAD)
+		return false;
+	if (sqlite3_column_int64(row, 1) == 0 || store->revive_after_ms == NULL)
+		return true;
+	if (since == 0)
+		since = sqlite3_column_int64(row, 4);
+	route = store_sqlite_route_name(store, sqlite3_column_int64(row, 0));
+	return since > now_ms ||
+	       now_ms - since >=
+		   store->revive_after_ms(store->revive_arg, route);
 }
 
-/* Deliveries to begin anew. */
-struct dead {
-	struct store_sqlite_key keys[ROUTES_MAX];
-	size_t n;
-};
-
-/* Collect them; rows come by route and replay. */
+/* Collect the deliveries to begin anew; rows come by route and replay. */
 static enum store_result
 find_dead(struct store *store, int64_t seq, int64_t now_ms,
-    int64_t revive_after_ms, struct dead *found)
+    struct store_sqlite_key keys[ROUTES_MAX], size_t *n)
 {
 	sqlite3_stmt *row =
 	    sql_bind(&store->sql, SQL_DELIVERY_NEWEST, "i", seq);
 	enum store_result result;
 	bool dead = false;
 
-	found->n = 0;
+	*n = 0;
 	while (sql_row(row, &result)) {
 		int64_t route = sqlite3_column_int64(row, 0);
 
 		/* A later replay of the same route decides over this one. */
-		if (dead && found->keys[found->n].route != route)
-			found->n++;
-		if (found->n == ROUTES_MAX) {
+		if (dead && keys[*n].route != route)
+			++*n;
+		if (*n == ROUTES_MAX) {
 			sqlite3_reset(row);
 			return STORE_OK;
 		}
-		dead = is_revivable(row, now_ms, revive_after_ms);
-		found->keys[found->n] = (struct store_sqlite_key){
+		dead = is_revivable(store, row, now_ms);
+		keys[*n] = (struct store_sqlite_key){
 		    seq, route, sqlite3_column_int64(row, 1) + 1};
 	}
 	if (dead)
-		found->n++;
+		++*n;
 	return result;
 }
 
 static enum store_result
 revive(struct store *store, int64_t seq, int64_t now_ms,
-    int64_t revive_after_ms, struct store_put_result *found)
+    struct store_put_result *found)
 {
+	struct store_sqlite_key keys[ROUTES_MAX];
 	enum store_result result;
-	struct dead dead;
+	size_t n;
 
-	result = find_dead(store, seq, now_ms, revive_after_ms, &dead);
-	for (size_t i = 0; i < dead.n && result == STORE_OK; i++) {
-		result = store_sqlite_deliver(store, &dead.keys[i], now_ms);
+	result = find_dead(store, seq, now_ms, keys, &n);
+	for (size_t i = 0; i < n && result == STORE_OK; i++) {
+		result = store_sqlite_deliver(store, &keys[i], now_ms);
 		if (i > 0)
 			buf_add_char(&found->revived, ',');
 		buf_add_str(&found->revived,
-		    store_sqlite_route_name(store, dead.keys[i].route));
+		    store_sqlite_route_name(store, keys[i].route));
 	}
 	if (found->revived.failed)
 		return STORE_FULL;
@@ -82,8 +86,7 @@ revive(struct store *store, int64_t seq, int64_t now_ms,
 }
 
 static enum store_result
-put_copy(struct store *store, int64_t now_ms, int64_t revive_after_ms,
-    struct store_put_result *found)
+put_copy(struct store *store, int64_t now_ms, struct store_put_result *found)
 {
 	enum store_result result = find_seq(store, found->id, &found->seq);
 
@@ -97,7 +100,7 @@ put_copy(struct store *store, int64_t now_ms, int64_t revive_after_ms,
 	found->rerouted = result == STORE_OK;
 	if (result != STORE_NONE)
 		return result;
-	return revive(store, found->seq, now_ms, revive_after_ms, found);
+	return revive(store, found->seq, now_ms, found);
 }
 
 /* -- a new event -- */
@@ -146,7 +149,7 @@ put_new(struct store *store, const struct event *event, const uint8_t *key,
 /* The key is known; the id may be so too: then it is no copy but the same. */
 static enum store_result
 put_known(struct store *store, const struct event *event, int64_t now_ms,
-    int64_t revive_after_ms, struct store_put_result *found)
+    struct store_put_result *found)
 {
 	enum store_result result = find_seq(store, event->id, &found->seq);
 
@@ -159,12 +162,12 @@ put_known(struct store *store, const struct event *event, int64_t now_ms,
 	}
 	if (result != STORE_NONE)
 		return result;
-	return put_copy(store, now_ms, revive_after_ms, found);
+	return put_copy(store, now_ms, found);
 }
 
 enum store_result
 store_sqlite_put(struct store *store, const struct event *event, int64_t now_ms,
-    int64_t revive_after_ms, struct store_put_result *found)
+    struct store_put_result *found)
 {
 	uint8_t key[KEYS_LEN];
 	bool has_key = keys_has(event);
@@ -179,8 +182,7 @@ store_sqlite_put(struct store *store, const struct event *event, int64_t now_ms,
 		result =
 		    store_sqlite_keys_add(store, key, event->id, found->id);
 	if (result == STORE_NONE)
-		result =
-		    put_known(store, event, now_ms, revive_after_ms, found);
+		result = put_known(store, event, now_ms, found);
 	else if (result == STORE_OK)
 		result =
 		    put_new(store, event, has_key ? key : NULL, now_ms, found);

@@ -133,8 +133,13 @@ def test_provider_sends_it_again(dead, receiver):
         assert answer.json()["status"] == "duplicate"
         assert answer.json()["id"] == dead.event_id
         return answer.json()
-    # at most once in backoff_max (6 h) since it died
+    # the first time at once, then at most once in backoff_max (6 h)
+    receiver.answer = 410
+    assert again().get("revived") == ["gone"]
+    until(lambda: replays(dead) == {0: "dead", 1: "dead"}, "it dies again",
+          found=lambda: replays(dead))
     assert "revived" not in again()
+    receiver.answer = 200
     with open(dead.conf) as f:
         text = f.read()
     dead.write("gaff.conf", re.sub(r"^(post|run) = ", r"backoff = 1ms\n"
@@ -142,7 +147,7 @@ def test_provider_sends_it_again(dead, receiver):
                                    flags=re.M))
     dead.reload(dead.workers["local"])
     until(lambda: again().get("revived") == ["gone"], "it is revived")
-    until(lambda: len(receiver.got()) == before + 1, "it is delivered")
+    until(lambda: len(receiver.got()) == before + 2, "it is delivered")
     assert again().get("revived") is None
 
 

@@ -171,7 +171,7 @@ add_event(
 	event_id_format(event.id, id);
 	assert_int_equal(store_memory.begin(store), STORE_OK);
 	assert_int_equal(
-	    store_memory.put(store, &event, event.received_at_ms, 0, &put),
+	    store_memory.put(store, &event, event.received_at_ms, &put),
 	    STORE_OK);
 	assert_int_equal(
 	    store_memory.route(store, put.seq, &target, 1, true), STORE_OK);

@@ -28,6 +28,7 @@ struct fixture {
 	char *dir; /* NULL: memory */
 	char *url;
 	unsigned n_events;
+	int64_t revive_ms; /* 0: the store is not told */
 };
 
 static void
@@ -44,11 +45,23 @@ pass(int64_t ms)
 	set_clock(now.wall_ms + ms, now.boot_ms + ms);
 }
 
+/* The route "slow" is slower than the others. */
+static int64_t
+revive_after(void *arg, const char *route)
+{
+	const struct fixture *f = arg;
+
+	return strcmp(route, "slow") == 0 ? 3 * f->revive_ms : f->revive_ms;
+}
+
 static void
 open_store(struct fixture *f)
 {
-	const struct store_options options = {
-	    .config = &f->config, .worker = "test", .now_ms = now.wall_ms};
+	const struct store_options options = {.config = &f->config,
+	    .worker = "test",
+	    .now_ms = now.wall_ms,
+	    .revive_after_ms = f->revive_ms != 0 ? revive_after : NULL,
+	    .arg = f};
 
 	f->store = f->ops->open(&options);
 	assert_non_null(f->store);
@@ -61,6 +74,7 @@ new_fixture(const struct store_ops *ops)
 
 	assert_non_null(f);
 	f->ops = ops;
+	f->revive_ms = HOUR;
 	f->config = (struct config_store){
 	    .dedup_ms = 30 * (int64_t)DAY,
 	    .keep_delivered_ms = 7 * (int64_t)DAY,
@@ -167,7 +181,7 @@ put_in_batch(struct fixture *f, const struct event *event)
 	struct store_put_result result;
 
 	assert_int_equal(
-	    f->ops->put(f->store, event, now.wall_ms, HOUR, &result), STORE_OK);
+	    f->ops->put(f->store, event, now.wall_ms, &result), STORE_OK);
 	return result;
 }
 
@@ -317,6 +331,18 @@ kill_one(struct fixture *f, const char *route)
 		      d->seq, route, d->replay, DELIVERY_EXHAUSTED, 0, NULL});
 	bury(f, d->seq, route, d->replay);
 	free_list(d);
+}
+
+static unsigned
+replay(struct fixture *f, int64_t seq, const char *route, unsigned states)
+{
+	const struct store_replay what = {seq, route, states, now.wall_ms};
+	unsigned n;
+
+	begin(f);
+	assert_int_equal(f->ops->replay(f->store, &what, &n), STORE_OK);
+	commit(f);
+	return n;
 }
 
 /* ---- what is in it ---- */
@@ -581,9 +607,11 @@ tells_copies(void **state)
 	put_event(f, &first, "");
 	result = put_event(f, &first, "");
 	assert_int_equal(result.what, STORE_PUT_SAME);
+	assert_int_equal(result.seq, 1);
 	assert_memory_equal(result.id, first.id, EVENT_ID_LEN);
 	result = put_event(f, &second, "");
 	assert_int_equal(result.what, STORE_PUT_DUPLICATE);
+	assert_int_equal(result.seq, 1);
 	assert_memory_equal(result.id, first.id, EVENT_ID_LEN);
 	assert_false(result.rerouted);
 	other.source = "elsewhere";
@@ -618,9 +646,12 @@ same_id_under_another_key(void **state)
 	struct fixture *f = *state;
 	struct event first = make_event(1, "a"), again = make_event(1, "b");
 	struct event later = make_event(2, "b");
+	struct store_put_result result;
 
 	put_event(f, &first, "");
-	assert_int_equal(put_event(f, &again, "").what, STORE_PUT_SAME);
+	result = put_event(f, &again, "");
+	assert_int_equal(result.what, STORE_PUT_SAME);
+	assert_int_equal(result.seq, 1);
 	assert_int_equal(put_event(f, &later, "").what, STORE_PUT_NEW);
 }
 
@@ -685,8 +716,7 @@ refuses_changes_outside_a_batch(void **state)
 	struct store_put_result result;
 
 	assert_int_not_equal(
-	    f->ops->put(f->store, &event, now.wall_ms, HOUR, &result),
-	    STORE_OK);
+	    f->ops->put(f->store, &event, now.wall_ms, &result), STORE_OK);
 	assert_int_not_equal(f->ops->commit(f->store), STORE_OK);
 	assert_false(is_stored(f, 1));
 	begin(f);
@@ -756,11 +786,10 @@ revives_the_dead(void **state)
 	kill_one(f, "a");
 	kill_one(f, "b");
 	run_one(f, "c", DELIVERY_DELIVERED, 0);
-	/* Dead for too short a time. */
-	result = put_event(f, &copy, "");
-	assert_int_equal(result.what, STORE_PUT_DUPLICATE);
-	pass(HOUR);
+	/* The first time at once. */
 	result = put_event(f, &copy, "a,b");
+	assert_int_equal(result.what, STORE_PUT_DUPLICATE);
+	assert_int_equal(result.seq, 1);
 	assert_memory_equal(result.id, event.id, EVENT_ID_LEN);
 	/* Under way: at most once. */
 	put_event(f, &copy, "");
@@ -772,12 +801,93 @@ revives_the_dead(void **state)
 	free_list(d);
 	settle(f, &(struct outcome){1, "a", 1, DELIVERY_DELIVERED, 0, NULL});
 	kill_one(f, "b");
-	pass(HOUR);
+	pass(HOUR - 1);
+	put_event(f, &copy, "");
+	pass(1);
 	put_event(f, &copy, "b");
 	assert_int_equal(count_of(f, "b", DELIVERY_DEAD), 2);
 	assert_int_equal(count_of(f, "b", DELIVERY_PENDING), 1);
 	assert_int_equal(count_of(f, "c", DELIVERY_DELIVERED), 1);
 	expect_counts_true(f);
+}
+
+/* An event with a dead delivery on each of two routes. */
+static void
+put_dead(struct fixture *f, const struct event *event)
+{
+	put_event(f, event, "");
+	route_to(f, 1, "a", false);
+	route_to(f, 1, "slow", true);
+	kill_one(f, "a");
+	kill_one(f, "slow");
+}
+
+static void
+revives_by_the_time_of_the_route(void **state)
+{
+	struct fixture *f = *state;
+	struct event event = make_event(1, "k"), copy = make_event(2, "k");
+
+	put_dead(f, &event);
+	put_event(f, &copy, "a,slow");
+	kill_one(f, "a");
+	kill_one(f, "slow");
+	pass(HOUR);
+	put_event(f, &copy, "a");
+	kill_one(f, "a");
+	pass(2 * HOUR - 1);
+	put_event(f, &copy, "a");
+	kill_one(f, "a");
+	pass(1);
+	put_event(f, &copy, "slow");
+	/* A route's time may change. */
+	f->revive_ms = 1;
+	put_event(f, &copy, "a");
+	expect_counts_true(f);
+}
+
+/* One that was tried for long enough is revived when it has died. */
+static void
+revives_by_the_first_attempt(void **state)
+{
+	struct fixture *f = *state;
+	struct event event = make_event(1, "k"), copy = make_event(2, "k");
+
+	put_dead(f, &event);
+	put_event(f, &copy, "a,slow");
+	run_one(f, "a", DELIVERY_WAITING, now.wall_ms + HOUR);
+	run_one(f, "slow", DELIVERY_WAITING, now.wall_ms + HOUR);
+	pass(HOUR);
+	kill_one(f, "a");
+	kill_one(f, "slow");
+	put_event(f, &copy, "a");
+	kill_one(f, "a");
+	put_event(f, &copy, "");
+	/* What was replayed by hand was begun anew, too. */
+	pass(HOUR);
+	assert_int_equal(replay(f, 1, "a", 1U << DELIVERY_DEAD), 1);
+	kill_one(f, "a");
+	put_event(f, &copy, "");
+	/* It is later than it was. */
+	set_clock(now.wall_ms - 5 * HOUR, now.boot_ms);
+	put_event(f, &copy, "a,slow");
+}
+
+static void
+revives_always_untold(void **state)
+{
+	struct fixture *f = *state;
+	struct event event = make_event(1, "k"), copy = make_event(2, "k");
+
+	f->ops->close(f->store);
+	f->revive_ms = 0;
+	open_store(f);
+	put_dead(f, &event);
+	for (int i = 0; i < 3; i++) {
+		put_event(f, &copy, "a,slow");
+		kill_one(f, "a");
+		kill_one(f, "slow");
+	}
 }
 
 static void
@@ -800,11 +910,14 @@ reroutes_what_matched_nothing(void **state)
 {
 	struct fixture *f = *state;
 	struct event event = make_event(1, "k"), copy = make_event(2, "k");
+	struct store_put_result result;
 
 	put_event(f, &event, "");
 	route_to(f, 1, NULL, true);
 	expect_events(f, 0, 1);
-	assert_true(put_event(f, &copy, "").rerouted);
+	result = put_event(f, &copy, "");
+	assert_true(result.rerouted);
+	assert_int_equal(result.seq, 1);
 	expect_events(f, 1, 0);
 	assert_false(put_event(f, &copy, "").rerouted);
 	route_to(f, 1, "a", true);
@@ -1112,18 +1225,6 @@ leaves_pauses_out(void **state)
 
 /* ---- by hand ---- */
 
-static unsigned
-replay(struct fixture *f, int64_t seq, const char *route, unsigned states)
-{
-	const struct store_replay what = {seq, route, states, now.wall_ms};
-	unsigned n;
-
-	begin(f);
-	assert_int_equal(f->ops->replay(f->store, &what, &n), STORE_OK);
-	commit(f);
-	return n;
-}
-
 static void
 replays(void **state)
 {
@@ -1394,9 +1495,9 @@ static void
 unrouted_is_bounded_by_the_page(void **state)
 {
 	struct fixture *f = *state;
-	struct store_unrouted page = {.n = STORE_UNROUTED_MAX + 9};
+	struct store_unrouted page = {.n = 5 * STORE_UNROUTED_MAX};
 
-	for (int i = 0; i < STORE_UNROUTED_MAX + 3; i++)
+	for (int i = 0; i < 4 * STORE_UNROUTED_MAX; i++)
 		put_new(f);
 	/* Out of the table and from behind the last routed one. */
 	route_to(f, 2, "r", true);
@@ -1404,8 +1505,7 @@ unrouted_is_bounded_by_the_page(void **state)
 	assert_int_equal(page.seqs[0], 1);
 	assert_int_equal(page.seqs[1], 3);
 	free_unrouted(&page);
-	assert_int_equal(
-	    get_unrouted(f, &page, page.seqs[STORE_UNROUTED_MAX - 1]), 2);
+	assert_int_equal(get_unrouted(f, &page, 4 * STORE_UNROUTED_MAX - 2), 2);
 	free_unrouted(&page);
 }
 
@@ -1487,8 +1587,11 @@ keys_outlive_events(void **state)
 	assert_false(is_stored(f, 1));
 	result = put_event(f, &copy, "");
 	assert_int_equal(result.what, STORE_PUT_DUPLICATE);
+	assert_int_equal(result.seq, 0);
 	assert_memory_equal(result.id, event.id, EVENT_ID_LEN);
-	assert_int_equal(put_event(f, &event, "").what, STORE_PUT_SAME);
+	result = put_event(f, &event, "");
+	assert_int_equal(result.what, STORE_PUT_SAME);
+	assert_int_equal(result.seq, 0);
 	pass(23 * (int64_t)DAY);
 	purge_all(f);
 	assert_int_equal(put_event(f, &copy, "").what, STORE_PUT_NEW);
@@ -1540,8 +1643,8 @@ survives_failing_allocations(void **state)
 		put = (struct store_put_result){0};
 		result = f->ops->begin(f->store);
 		if (result == STORE_OK)
-			result = f->ops->put(
-			    f->store, &event, now.wall_ms, HOUR, &put);
+			result =
+			    f->ops->put(f->store, &event, now.wall_ms, &put);
 		if (result == STORE_OK)
 			result =
 			    f->ops->route(f->store, put.seq, targets, 2, true);
@@ -1583,6 +1686,9 @@ main(void)
 	    BOTH(forgets_keys_outside_the_window),
 	    BOTH(finds_keys_of_old_days),
 	    BOTH(revives_the_dead),
+	    BOTH(revives_by_the_time_of_the_route),
+	    BOTH(revives_by_the_first_attempt),
+	    BOTH(revives_always_untold),
 	    BOTH(revives_nothing_that_is_being_buried),
 	    BOTH(reroutes_what_matched_nothing),
 	    BOTH(routes_in_two_steps),

@@ -93,7 +93,7 @@ call_put(int i, const struct call *c, struct buf *said)
 	    (size_t)snprintf(body, sizeof body, "%" PRIu32, c->key / 4);
 	EVP_Digest(
 	    body, event.body_len, event.sha256, NULL, EVP_sha256(), NULL);
-	result = w.ops[i]->put(w.stores[i], &event, now.wall_ms, HOUR, &found);
+	result = w.ops[i]->put(w.stores[i], &event, now.wall_ms, &found);
 	event_id_format(found.id, id);
 	buf_printf(said, "put %d %" PRId64 " %s %s %d", (int)found.what,
 	    found.seq, id, buf_str(&found.revived), found.rerouted);
@@ -483,6 +483,13 @@ batch(void)
 		w.ids = ids;
 }
 
+static int64_t
+revive_after(void *arg, const char *route)
+{
+	(void)arg;
+	return route[0] == 'a' ? DAY : HOUR;
+}
+
 static void
 open_world(uint64_t seed)
 {
@@ -497,7 +504,8 @@ open_world(uint64_t seed)
 	for (int i = 0; i < STORES; i++) {
 		const struct store_options options = {.config = &w.configs[i],
 		    .worker = "test",
-		    .now_ms = now.wall_ms};
+		    .now_ms = now.wall_ms,
+		    .revive_after_ms = revive_after};
 
 		w.configs[i] = (struct config_store){
 		    .url = i == 0 ? (char[]){"memory:"} : url,

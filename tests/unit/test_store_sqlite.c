@@ -306,7 +306,7 @@ try_put(struct fixture *f, unsigned n, struct store_put_result *put)
 
 	make_event(n, &event, key);
 	if (result == STORE_OK)
-		result = ops->put(f->store, &event, now.wall_ms, HOUR, put);
+		result = ops->put(f->store, &event, now.wall_ms, put);
 	if (result == STORE_OK && put->what == STORE_PUT_NEW)
 		result = ops->route(f->store, put->seq, &target, 1, true);
 	return result == STORE_OK ? ops->commit(f->store) : result;
@@ -436,7 +436,7 @@ survives_a_kill(void **state)
 		}
 		make_event(41, &event, key);
 		_exit(ops->begin(f->store) != STORE_OK ||
-		      ops->put(f->store, &event, now.wall_ms, HOUR, &result) !=
+		      ops->put(f->store, &event, now.wall_ms, &result) !=
 			  STORE_OK);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -812,7 +812,7 @@ gives_pages_back(void **state)
 		event.body_len = len;
 		EVP_Digest(body, len, event.sha256, NULL, EVP_sha256(), NULL);
 		assert_int_equal(ops->begin(f->store), STORE_OK);
-		ops->put(f->store, &event, now.wall_ms, HOUR, &result);
+		ops->put(f->store, &event, now.wall_ms, &result);
 		ops->route(f->store, result.seq, &target, 1, true);
 		assert_int_equal(ops->commit(f->store), STORE_OK);
 	}
