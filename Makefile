@@ -7,9 +7,9 @@ BUILD_PACKAGES := gcc libc6-dev make pkg-config binutils libfcgi-dev \
 	libzmq3-dev libjansson-dev libssl-dev libsqlite3-dev libjq-dev \
 	libcurl4-openssl-dev
 DEMO_PACKAGES := lighttpd python3
-TEST_PACKAGES := libcmocka-dev python3 python3-pytest python3-pytest-xdist lighttpd nginx-light \
-	apache2 libapache2-mod-fcgid spawn-fcgi curl openssl jq clang-format-14 \
-	clang-tidy-14
+TEST_PACKAGES := libcmocka-dev python3 python3-pytest python3-pytest-xdist \
+	lighttpd nginx-light apache2 libapache2-mod-fcgid spawn-fcgi systemd curl \
+	openssl jq clang-format-14 clang-tidy-14
 
 # short lines; V=1 shows the commands
 V ?= 0
@@ -42,7 +42,8 @@ LDFLAGS += -pie -Wl,-z,relro,-z,now -pthread
 # ---- what each program is made of ----
 SHARED := buf clock codec config config_file config_keys config_route \
 	config_source config_worker \
-	deadletter deadletter_read event form jsonpick log net pattern process scheme scheme_builtin \
+	deadletter deadletter_read event form jsonpick log net pattern process \
+	scheme scheme_builtin \
 	scheme_check scheme_compile scheme_find scheme_keys scheme_look \
 	scheme_parse scheme_sign scheme_take scheme_verify secret units wire zsock
 FCGI := front_cgi front_fcgi gate headers ingest link link_doctor link_peer \
@@ -51,7 +52,8 @@ FCGI := front_cgi front_fcgi gate headers ingest link link_doctor link_peer \
 WORKER := admin admin_events admin_replay admin_route admin_status \
 	apply control deadletters dest dest_post dest_run dispatch feed filter \
 	filter_check filter_helper filter_jq filter_limits post_headers \
-	flights lane own retention routing run_env settle intake links retry server server_reload route spawn spawner \
+	flights lane own retention routing run_env settle intake links retry \
+	server server_reload route spawn spawner \
 	attempts keys sql store store_memory store_memory_delivery \
 	store_memory_read store_memory_state store_sqlite store_sqlite_claim \
 	store_sqlite_count store_sqlite_delivery store_sqlite_file \
