@@ -205,15 +205,23 @@ scheme_get(const struct scheme *scheme, const char *key)
 }
 
 static bool
+stands_in(const struct scheme_places *places, enum scheme_place_kind kind,
+    const char *name)
+{
+	for (size_t i = 0; i < places->n; i++)
+		if (places->v[i].kind == kind &&
+		    strcmp(places->v[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+static bool
 hides(const struct scheme_rules *rules, enum scheme_place_kind kind,
     const char *name)
 {
-	for (size_t i = 0; i < rules->signature.n; i++) {
-		const struct scheme_place *place = &rules->signature.v[i];
-
-		if (place->kind == kind && strcmp(place->name, name) == 0)
-			return true;
-	}
+	if (stands_in(&rules->signature, kind, name) ||
+	    stands_in(&rules->hide, kind, name))
+		return true;
 	for (size_t i = 0; i < rules->n_handshakes; i++) {
 		const struct scheme_conditions *when =
 		    &rules->handshakes[i].when;

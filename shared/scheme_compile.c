@@ -314,12 +314,26 @@ add_place(
 	    p, value, strlen(value), &places->v[places->n++]);
 }
 
+/* A place of the request itself, not a part of the signature. */
 static int
-parse_signature(struct scheme_parse *p, const char *value)
+add_proof(
+    struct scheme_parse *p, struct scheme_places *places, const char *value)
 {
 	if (strncmp(value, "signature:", 10) == 0)
 		return scheme_fault(p, "signature: is for timestamps");
-	return add_place(p, &p->rules->signature, value);
+	return add_place(p, places, value);
+}
+
+static int
+parse_signature(struct scheme_parse *p, const char *value)
+{
+	return add_proof(p, &p->rules->signature, value);
+}
+
+static int
+parse_hide(struct scheme_parse *p, const char *value)
+{
+	return add_proof(p, &p->rules->hide, value);
 }
 
 static int
@@ -414,6 +428,7 @@ static const struct key keys[] = {
     {"kind", false, parse_kind},
     {"hash", false, parse_hash},
     {"signature", true, parse_signature},
+    {"hide", true, parse_hide},
     {"candidates", false, parse_candidates},
     {"auth_scheme", false, parse_auth_scheme},
     {"prefix", false, parse_prefix},

@@ -164,6 +164,7 @@ struct scheme_rules {
 	enum scheme_kind kind;
 	enum scheme_hash hash;
 	struct scheme_places signature;
+	struct scheme_places hide; /* further proofs, not looked at */
 	bool all_candidates;
 	const char *auth_scheme; /* "" when there is none */
 	const char *prefix;      /* "" */
