@@ -42,9 +42,9 @@ def post(site, key, size=100):
     return site.post("/hooks/load", sign.standard(data, key), data)
 
 
-def start(site, routes):
+def start(site, routes, keep="1s"):
     site.configure(ledger.source(site) + routes,
-                   gateway="answer_within = 2s", store="keep_delivered = 1s",
+                   gateway="answer_within = 2s", store=f"keep_delivered = {keep}",
                    reserve="8M")
     site.worker(wrap=wrap(site))
     site.gateway()
@@ -89,7 +89,7 @@ def test_full_disk(site):
 
 def test_disk_filled_by_somebody_else(site):
     """Room taken from outside, then given back."""
-    start(site, "[route keep]\nrun = /bin/true\n")
+    start(site, "[route keep]\nrun = /bin/true\n", keep="1d")
     assert post(site, "before").status == 200
     hog = take_all(site, "store/hog")
     until(lambda: post(site, f"full-{time.monotonic()}").status == 503,
