@@ -2,6 +2,10 @@
 
 import time
 
+# Seconds: an answer that came by its own limit (2 s in these tests) on a busy
+# machine, and not by the patience of the one that asked (60 s).
+IN_TIME = 10
+
 
 class Expected(AssertionError):
     """Something did not come true in time."""
