@@ -165,6 +165,7 @@ help:
 	@echo 'make check      install what tests need, run all of them, lint'
 	@echo 'make test       unit and integration tests; needs no root, no network'
 	@echo 'make unit       the unit tests alone'
+	@echo 'make sabotage   take defences out one at a time; each must turn a test red'
 	@echo 'make lint       format, sizes, clang-tidy; make format repairs the first'
 	@echo 'make install    to DESTDIR and prefix=$(prefix)'
 	@echo 'make clean      remove what was built'
