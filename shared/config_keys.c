@@ -176,6 +176,21 @@ bad_value(struct config_loader *l, const struct config_entry *entry,
 	    entry->key, entry->value, expected);
 }
 
+/* The bounds in the units the value has. */
+static void
+out_of_range(struct config_loader *l, const struct config_key *key,
+    const struct config_entry *entry)
+{
+	char *(*format)(int64_t, char *, size_t) =
+	    key->kind == CONFIG_SIZE ? units_format_bytes : units_format_ms;
+	char least[32], most[32];
+
+	config_fault(&l->faults, &entry->where,
+	    "%s: \"%.80s\": expected %s or more%s%s", key->name, entry->value,
+	    format(key->min, least, sizeof(least)), key->max ? ", up to " : "",
+	    key->max ? format(key->max, most, sizeof(most)) : "");
+}
+
 static void
 set_number(struct config_loader *l, const struct config_key *key,
     int64_t *member, const struct config_entry *entry)
@@ -201,8 +216,7 @@ set_number(struct config_loader *l, const struct config_key *key,
 	if (result != 0)
 		bad_value(l, entry, expected);
 	else if (value < key->min || value > max)
-		config_fault(&l->faults, &entry->where,
-		    "%s: \"%s\" is out of range", key->name, entry->value);
+		out_of_range(l, key, entry);
 	else
 		*member = value;
 }

@@ -31,8 +31,14 @@ build() {
 	make -j2 "$@" all tools unit-programs && echo "build: 1 passed, 0 failed"
 }
 
+demo() {
+	GAFF_BIN=$(realpath "$out") tests/tool/demo --once &&
+		echo "demo: 1 passed, 0 failed"
+}
+
 part build build "O=$out"
 part unit make "O=$out" unit
+part demo demo
 part integration make "O=$out" integration
 part "build, sanitizers" build SAN=1 "O=$out/san"
 part "unit, sanitizers" make SAN=1 "O=$out/san" unit

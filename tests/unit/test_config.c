@@ -278,6 +278,7 @@ test_faults(void **state)
 		"directory goes with run"},
 	    {"[store]\nurl = mysql:x\n", "expected sqlite:PATH"},
 	    {"[store]\nkeep_delivered = 7\n", "expected a duration"},
+	    {"[store]\nreserve = 1M\n", "reserve: \"1M\": expected 8"},
 	    {"[worker w]\n[worker x]\ndata = ipc:///run/gaff/w.data\n",
 		"is the same as that of worker w"},
 	    {"[worker w]\ndata = udp://x\n", "expected ipc://PATH"},
