@@ -254,9 +254,8 @@ set_bool(
 }
 
 static void
-set_text(struct config_loader *l, char **member, char *value)
+set_text(char **member, char *value)
 {
-	(void)l;
 	if (value == NULL)
 		return;
 	free(*member);
@@ -270,7 +269,7 @@ set_endpoint(
 	char *path, *endpoint;
 
 	if (strncmp(entry->value, "tcp://", 6) == 0) {
-		set_text(l, member, config_copy(l, entry->value));
+		set_text(member, config_copy(l, entry->value));
 		return;
 	}
 	if (strncmp(entry->value, "ipc://", 6) != 0 ||
@@ -283,7 +282,7 @@ set_endpoint(
 	if (asprintf(&endpoint, "ipc://%s", path) < 0)
 		l->faults.no_memory = true;
 	else
-		set_text(l, member, endpoint);
+		set_text(member, endpoint);
 	free(path);
 }
 
@@ -343,10 +342,10 @@ set_value(struct config_loader *l, const struct config_key *key, void *object,
 
 	switch (key->kind) {
 	case CONFIG_TEXT:
-		set_text(l, member, config_copy(l, entry->value));
+		set_text(member, config_copy(l, entry->value));
 		break;
 	case CONFIG_PATH:
-		set_text(l, member, config_absolute(l, entry->value));
+		set_text(member, config_absolute(l, entry->value));
 		break;
 	case CONFIG_ENDPOINT:
 		set_endpoint(l, member, entry);

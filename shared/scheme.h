@@ -4,7 +4,7 @@
  *
  * A scheme is data: the keys of a `[scheme NAME]` section, which a source may
  * override one by one.  The schemes of conf/schemes.conf are built into the
- * library.  gaff.conf(5) has the language.  Everything here but
+ * library; its head explains the language.  Everything here but
  * scheme_builtin_*() is pure: time and request come as arguments.
  */
 
