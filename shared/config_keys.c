@@ -152,8 +152,8 @@ config_path_good(struct config_loader *l, const struct config_entry *entry)
 
 	while (*p == '/') {
 		len = strspn(p + 1, letters);
-		/* Neither empty nor a dot segment. */
-		if (len == 0 || (len <= 2 && strncmp(p + 1, "..", len) == 0))
+		/* Neither empty, nor ".", nor "..". */
+		if (len <= 2 && strncmp(p + 1, "..", len) == 0)
 			break;
 		p += 1 + len;
 	}

@@ -85,9 +85,21 @@ test_bounded(void **state)
 		(void)links_heard(links, id, sizeof(id), object, 1000);
 	}
 	assert_int_equal(links_count(links), LINKS_MAX);
-	/* A routing id of another length is no gateway's. */
-	assert_false(
-	    links_heard(links, "Gxxxxxxxxxxxxxxxxxxx", 20, object, 1000));
+	json_decref(object);
+	links_free(links);
+}
+
+/* A longer routing id is no gateway's. */
+static void
+test_long_id(void **state)
+{
+	struct links *links = links_new();
+	json_t *object = json_object();
+
+	(void)state;
+	assert_false(links_heard(
+	    links, "Gxxxxxxxxxxxxxxxxx", WIRE_LINK_LEN + 1, object, 1000));
+	assert_int_equal(links_count(links), 0);
 	json_decref(object);
 	links_free(links);
 }
@@ -99,6 +111,7 @@ main(void)
 	    cmocka_unit_test(test_new_and_silent),
 	    cmocka_unit_test(test_counters_add_up),
 	    cmocka_unit_test(test_bounded),
+	    cmocka_unit_test(test_long_id),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
