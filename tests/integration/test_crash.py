@@ -12,7 +12,7 @@ import time
 
 from kit import ledger, sign
 from kit.ledger import Load
-from kit.process import Process
+from kit.process import Process, whole_lines
 from kit.wait import until
 
 ROUNDS = int(os.environ.get("GAFF_ROUNDS", "25"))
@@ -30,12 +30,12 @@ def delivered(site):
     """(id, attempt, SHA-256) by key, of what the sink got."""
     found = {}
     try:
-        with open(site.path("sink.out")) as f:
-            for line in f:
-                key, event_id, attempt, digest = line.split()
-                found.setdefault(key, []).append((event_id, attempt, digest))
+        lines = whole_lines(site.path("sink.out")).decode().splitlines()
     except FileNotFoundError:
-        pass
+        return found
+    for line in lines:
+        key, event_id, attempt, digest = line.split()
+        found.setdefault(key, []).append((event_id, attempt, digest))
     return found
 
 

@@ -58,6 +58,15 @@ def copy(source, target):
             target.write(data)
 
 
+def whole_lines(path, start=0, ended=False):
+    """The bytes of a file that somebody writes lines to.  What a reader meets
+    last may be the beginning of a line, unless the writer has ended."""
+    with open(path, "rb") as f:
+        f.seek(start)
+        data = f.read()
+    return data if ended else data[:data.rfind(b"\n") + 1]
+
+
 def program(name):
     """The path of a web server or tool."""
     path = shutil.which(name, path="/usr/sbin:/sbin:/usr/bin:/bin")
@@ -88,10 +97,10 @@ class Process:
         return self.popen.poll() is None
 
     def log(self):
-        """What it has printed since this start."""
-        with open(self.log_path, "rb") as f:
-            f.seek(self.log_start)
-            return f.read().decode("utf-8", "replace")
+        """What it has printed since this start: whole lines while it runs."""
+        alive = self.alive()
+        text = whole_lines(self.log_path, self.log_start, not alive)
+        return text.decode("utf-8", "replace")
 
     def wait_log(self, text, timeout=10):
         until(lambda: text in self.log() or not self.alive(),
