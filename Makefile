@@ -39,31 +39,12 @@ endif
 ALL_CFLAGS = -std=c11 $(CFLAGS) $(WARN) $(HARD) -pthread
 LDFLAGS += -pie -Wl,-z,relro,-z,now -pthread
 
-# ---- what each program is made of ----
-SHARED := buf clock codec config config_file config_keys config_route \
-	config_source config_worker \
-	deadletter deadletter_read event form jsonpick log net pattern process \
-	scheme scheme_builtin \
-	scheme_check scheme_compile scheme_find scheme_keys scheme_look \
-	scheme_parse scheme_sign scheme_take scheme_verify secret units wire zsock
-FCGI := front_cgi front_fcgi gate headers ingest link link_doctor link_peer \
-	link_sends link_waiters listen params pool rank records refusal reply \
-	snapshot tally target watch
-WORKER := admin admin_events admin_replay admin_route admin_status \
-	apply control deadletters dest dest_post dest_run dispatch feed filter \
-	filter_check filter_helper filter_jq filter_limits post_headers \
-	flights lane own retention routing run_env settle intake links retry \
-	server server_reload route spawn spawner \
-	attempts keys sql store store_memory store_memory_delivery \
-	store_memory_read store_memory_state store_sqlite store_sqlite_claim \
-	store_sqlite_count store_sqlite_delivery store_sqlite_file \
-	store_sqlite_keys store_sqlite_list store_sqlite_open \
-	store_sqlite_purge store_sqlite_put store_sqlite_read \
-	store_sqlite_route store_sqlite_row tasks walcheck
-CLI := call check_as cmd_check cmd_dead cmd_events cmd_match cmd_reload cmd_replay \
-	cmd_route cmd_schemes cmd_secret cmd_send cmd_show cmd_sign cmd_status \
-	cmd_tail cmd_verify dead_purge dead_replay events file letters offline \
-	options out pace samples send_make send_run status
+# ---- what each program is made of: the files of its folder ----
+modules = $(filter-out main,$(basename $(notdir $(wildcard $1/*.c))))
+SHARED := $(call modules,shared)
+FCGI := $(call modules,fcgi)
+WORKER := $(call modules,worker)
+CLI := $(call modules,cli)
 # parts of the worker that decide without doing
 CLI_WORKER := filter_check filter_jq filter_limits retry route
 
