@@ -79,7 +79,9 @@ struct config_worker {
 	char *data; /* ZeroMQ endpoints */
 	char *control;
 	char *admin;
-	char *group; /* of ipc sockets, or NULL */
+	char *group;   /* of ipc sockets, or NULL */
+	char *user;    /* whom root becomes, or NULL: stay who we are */
+	char *metrics; /* HOST:PORT of the HTTP server, or NULL: none */
 	int64_t intake_bytes;
 	int64_t max_running;
 	int64_t stop_after_ms;
@@ -102,9 +104,11 @@ struct config_source {
 	struct config_list content_type; /* empty: all */
 	bool check_json;
 	bool unverified;
-	int response_status; /* 0: the scheme's, else 200 */
-	char *response_body; /* or NULL */
-	char *response_type; /* or NULL */
+	int64_t silent_after_ms; /* without an event: source.silent; 0: never */
+	int64_t keep_rejected;   /* refused requests to be looked at; 0: none */
+	int response_status;     /* 0: the scheme's, else 200 */
+	char *response_body;     /* or NULL */
+	char *response_type;     /* or NULL */
 };
 
 enum config_dest { CONFIG_DEST_RUN, CONFIG_DEST_POST };
@@ -119,6 +123,7 @@ struct config_route {
 	size_t argc;
 	char *url;              /* post */
 	char *directory;        /* run: or NULL */
+	char *user;             /* run: whom it runs as; NULL: the worker's */
 	struct config_list env; /* NAME=value, file: already read */
 	int64_t timeout_ms;
 	int64_t concurrency;
@@ -131,6 +136,8 @@ struct config_route {
 	int64_t max_pending; /* 0: no limit */
 	int64_t final[16];   /* exit codes or HTTP status that end it */
 	size_t n_final;
+	int64_t
+	    failing_over; /* percent of attempts: route.failing; 100: never */
 	const struct scheme *sign; /* post: or NULL; belongs to the config */
 	struct scheme_keys *sign_keys; /* NULL unless the role opens them */
 	struct config_list forward;    /* post: header patterns; empty: all */

@@ -231,6 +231,23 @@ skip(struct config_loader *l, void *object, const struct config_entry *entry)
 	(void)entry;
 }
 
+/* A share of the attempts: 10%. */
+static void
+set_failing_over(
+    struct config_loader *l, void *object, const struct config_entry *entry)
+{
+	struct draft *draft = object;
+	size_t len = strlen(entry->value);
+	char digits[4] = "";
+
+	if (len > 1 && len <= sizeof(digits) && entry->value[len - 1] == '%')
+		memcpy(digits, entry->value, len - 1);
+	if (units_number(digits, 1, 100, &draft->route.failing_over) != 0)
+		config_fault(&l->faults, &entry->where,
+		    "failing_over: \"%.40s\": expected 1%% to 100%%",
+		    entry->value);
+}
+
 #define ROUTE(member)                                                          \
 	(offsetof(struct draft, route) + offsetof(struct config_route, member))
 static const struct config_key route_keys[] = {
@@ -240,6 +257,7 @@ static const struct config_key route_keys[] = {
     {"run", CONFIG_CUSTOM, .set = set_run},
     {"post", CONFIG_CUSTOM, .set = set_post},
     {"directory", CONFIG_PATH, ROUTE(directory)},
+    {"user", CONFIG_TEXT, ROUTE(user)},
     {"env", CONFIG_LIST, offsetof(struct draft, raw_env)},
     {"timeout", CONFIG_DURATION, ROUTE(timeout_ms), .min = 1},
     {"concurrency", CONFIG_NUMBER, ROUTE(concurrency), .min = 1, .max = 10000},
@@ -250,6 +268,7 @@ static const struct config_key route_keys[] = {
     {"schedule", CONFIG_CUSTOM, .set = set_schedule},
     {"max_pending", CONFIG_NUMBER, ROUTE(max_pending), .min = 1},
     {"final", CONFIG_CUSTOM, .set = set_final},
+    {"failing_over", CONFIG_CUSTOM, .set = set_failing_over},
     {"sign", CONFIG_TEXT, offsetof(struct draft, sign_name)},
     {"sign_secret", CONFIG_CUSTOM, .set = skip},
     {"forward", CONFIG_LIST, ROUTE(forward)},
@@ -263,6 +282,7 @@ static const struct {
 	enum config_dest dest;
 } only[] = {
     {"directory", CONFIG_DEST_RUN},
+    {"user", CONFIG_DEST_RUN},
     {"env", CONFIG_DEST_RUN},
     {"sign", CONFIG_DEST_POST},
     {"sign_secret", CONFIG_DEST_POST},
@@ -411,6 +431,7 @@ config_load_route(struct config_loader *l, const struct config_section *section)
 	struct draft draft = {.route = {
 				  .timeout_ms = 30000,
 				  .concurrency = 8,
+				  .failing_over = 10,
 				  .give_up_ms = INT64_C(3) * 86400000,
 				  .backoff_ms = 5000,
 				  .backoff_max_ms = INT64_C(6) * 3600000,
@@ -483,6 +504,7 @@ config_route_clear(struct config_route *route)
 	free(route->argv);
 	free(route->url);
 	free(route->directory);
+	free(route->user);
 	config_list_clear(&route->env);
 	free(route->schedule_ms);
 	scheme_keys_free(route->sign_keys);

@@ -117,6 +117,8 @@ static const struct config_key source_keys[] = {
     {"content_type", CONFIG_LIST, SOURCE(content_type)},
     {"check_body", CONFIG_CUSTOM, .set = set_check_body},
     {"unverified", CONFIG_BOOL, SOURCE(unverified)},
+    {"silent_after", CONFIG_DURATION, SOURCE(silent_after_ms), .min = 1000},
+    {"keep_rejected", CONFIG_NUMBER, SOURCE(keep_rejected), .max = 1000},
     {"response_status", CONFIG_CUSTOM, .set = set_response_status},
     {"response_body", CONFIG_TEXT, SOURCE(response_body)},
     {"response_type", CONFIG_TEXT, SOURCE(response_type)},

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "config_impl.h"
+#include "units.h"
 
 static const char *const full_words[] = {"hold", "delete-oldest", NULL};
 
@@ -73,12 +74,35 @@ set_worker_store(
 	set_url(l, &((struct config_worker *)object)->store.url, entry);
 }
 
+/* HOST:PORT, [IPV6]:PORT, or a port of the loopback address. */
+static void
+set_metrics(
+    struct config_loader *l, void *object, const struct config_entry *entry)
+{
+	struct config_worker *worker = object;
+	const char *colon = strrchr(entry->value, ':');
+	const char *port = colon != NULL ? colon + 1 : entry->value;
+	int64_t number;
+
+	if (colon == entry->value || units_number(port, 0, 65535, &number) != 0)
+		config_fault(&l->faults, &entry->where,
+		    "metrics: \"%.80s\": expected HOST:PORT, or a PORT of "
+		    "127.0.0.1",
+		    entry->value);
+	else if (colon != NULL)
+		worker->metrics = config_copy(l, entry->value);
+	else if (asprintf(&worker->metrics, "127.0.0.1:%s", port) < 0)
+		l->faults.no_memory = true;
+}
+
 #define WORKER(member) offsetof(struct config_worker, member)
 static const struct config_key worker_keys[] = {
     {"data", CONFIG_ENDPOINT, WORKER(data)},
     {"control", CONFIG_ENDPOINT, WORKER(control)},
     {"admin", CONFIG_ENDPOINT, WORKER(admin)},
     {"group", CONFIG_TEXT, WORKER(group)},
+    {"user", CONFIG_TEXT, WORKER(user)},
+    {"metrics", CONFIG_CUSTOM, .set = set_metrics},
     {"intake_bytes", CONFIG_SIZE, WORKER(intake_bytes), .min = 1 << 20},
     {"max_running", CONFIG_NUMBER, WORKER(max_running), .min = 1, .max = 10000},
     {"stop_after", CONFIG_DURATION, WORKER(stop_after_ms)},
@@ -234,6 +258,8 @@ config_worker_clear(struct config_worker *worker)
 	free(worker->control);
 	free(worker->admin);
 	free(worker->group);
+	free(worker->user);
+	free(worker->metrics);
 	free(worker->store.url);
 	free(worker->dead_letter.directory);
 	free(worker->dead_letter.group);

@@ -90,6 +90,7 @@ static const char good[] = "# comment\n"
 			   "[worker local]\n"
 			   "data = ipc://run/local.data\n"
 			   "control = ipc:///run/gaff/local.control\n"
+			   "metrics = 9464\n"
 			   "\n"
 			   "[store]\n"
 			   "url = sqlite:gaff.db\n"
@@ -98,6 +99,8 @@ static const char good[] = "# comment\n"
 			   "scheme = github\n"
 			   "secret = file:secrets/github\n"
 			   "allow = 192.0.2.0/24\n"
+			   "silent_after = 1h\n"
+			   "keep_rejected = 20\n"
 			   "[source open]\n"
 			   "scheme = none\n"
 			   "unverified = yes\n"
@@ -112,6 +115,8 @@ static const char good[] = "# comment\n"
 			   "env = NAME=va=lue\n"
 			   "schedule = 5s 1m 10m\n"
 			   "final = 3 64\n"
+			   "user = nobody\n"
+			   "failing_over = 25%\n"
 			   "[route mirror]\n"
 			   "post = https://example.com/in\n"
 			   "sign = standard-webhooks\n"
@@ -149,10 +154,13 @@ test_good(void **state)
 	    expected, sizeof(expected), "sqlite:%s/gaff.db", directory);
 	assert_string_equal(c->workers[0].store.url, expected);
 	assert_int_equal(c->workers[0].store.dedup_ms, 2 * 86400000);
+	assert_string_equal(c->workers[0].metrics, "127.0.0.1:9464");
 	source = config_source(c, "github");
 	assert_non_null(source);
 	assert_string_equal(source->path, "/hooks/github");
 	assert_non_null(source->keys);
+	assert_int_equal(source->silent_after_ms, 3600000);
+	assert_int_equal(source->keep_rejected, 20);
 	/* GitHub's delivery id is not signed. */
 	assert_int_equal(source->dedup, EVENT_DEDUP_KEY_BODY);
 	route = config_route(c, "deploy");
@@ -169,8 +177,11 @@ test_good(void **state)
 	assert_int_equal(route->n_final, 2);
 	assert_int_equal(route->type.n, 2);
 	assert_string_equal(route->env.items[0], "NAME=va=lue");
+	assert_string_equal(route->user, "nobody");
+	assert_int_equal(route->failing_over, 25);
 	route = config_route(c, "mirror");
 	assert_int_equal(route->dest, CONFIG_DEST_POST);
+	assert_int_equal(route->failing_over, 10);
 	/* The gateway does not open what the worker signs with. */
 	assert_null(route->sign_keys);
 	assert_int_equal(strlen(c->hash), 8);
@@ -282,6 +293,14 @@ test_faults(void **state)
 	    {"[worker w]\n[worker x]\ndata = ipc:///run/gaff/w.data\n",
 		"is the same as that of worker w"},
 	    {"[worker w]\ndata = udp://x\n", "expected ipc://PATH"},
+	    {"[worker w]\nmetrics = here\n", "expected HOST:PORT"},
+	    {"[worker w]\nmetrics = :1\n", "expected HOST:PORT"},
+	    {"[worker w]\nmetrics = a:70000\n", "expected HOST:PORT"},
+	    {"[route r]\nrun = /bin/true\nfailing_over = 10\n",
+		"expected 1% to 100%"},
+	    {"[route r]\nrun = /bin/true\nfailing_over = 101%\n",
+		"expected 1% to 100%"},
+	    {"[route r]\npost = https://x/\nuser = x\n", "user goes with run"},
 	};
 
 	size_t i;
