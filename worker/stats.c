@@ -1,0 +1,231 @@
+#include "stats.h"
+
+#include <search.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const double stats_bounds_ms[STATS_BUCKETS] = {
+    1, 2, 5, 10, 25, 50, 100, 250, 1000, 2500, 10000, 60000, 600000};
+
+/* Rows in the order they came, and where each name's is.  A row begins with
+ * its name. */
+struct table {
+	char *rows; /* `size` bytes each */
+	size_t size;
+	size_t n;
+	size_t cap;
+	void *tree; /* of struct place */
+};
+
+struct place {
+	char name[CONFIG_NAME_MAX + 1];
+	size_t index;
+};
+
+struct stats {
+	struct table sources;
+	struct table routes;
+	struct stats_commits commits;
+};
+
+static int
+compare(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+static void *
+find(const struct table *table, const char *name)
+{
+	struct place *const *found = tfind(name, &table->tree, compare);
+
+	return found != NULL ? table->rows + (*found)->index * table->size
+			     : NULL;
+}
+
+static int
+grow(struct table *table)
+{
+	size_t cap = table->cap ? table->cap * 2 : 16;
+	char *rows;
+
+	if (table->n < table->cap)
+		return 0;
+	rows = reallocarray(table->rows, cap, table->size);
+	if (rows == NULL)
+		return -1;
+	table->rows = rows;
+	table->cap = cap;
+	return 0;
+}
+
+/* The row of a name, made when there is none.  NULL: there is no room. */
+static void *
+get(struct table *table, const char *name)
+{
+	void *row = find(table, name);
+	struct place *place;
+
+	if (row != NULL)
+		return row;
+	if (table->n == STATS_NAMES_MAX || strlen(name) > CONFIG_NAME_MAX ||
+	    grow(table) != 0 || (place = calloc(1, sizeof(*place))) == NULL)
+		return NULL;
+	(void)memccpy(place->name, name, '\0', sizeof(place->name));
+	place->index = table->n;
+	if (tsearch(place, &table->tree, compare) == NULL) {
+		free(place);
+		return NULL;
+	}
+	row = table->rows + table->n++ * table->size;
+	memset(row, 0, table->size);
+	(void)memccpy(row, name, '\0', CONFIG_NAME_MAX + 1);
+	return row;
+}
+
+static void
+count(struct stats_histogram *histogram, double ms)
+{
+	size_t i = 0;
+
+	while (i < STATS_BUCKETS && ms > stats_bounds_ms[i])
+		i++;
+	histogram->n[i]++;
+	histogram->sum += ms;
+}
+
+struct stats *
+stats_new(void)
+{
+	struct stats *stats = calloc(1, sizeof(*stats));
+
+	if (stats == NULL)
+		return NULL;
+	stats->sources.size = sizeof(struct stats_source);
+	stats->routes.size = sizeof(struct stats_route);
+	return stats;
+}
+
+void
+stats_free(struct stats *stats)
+{
+	if (stats == NULL)
+		return;
+	tdestroy(stats->sources.tree, free);
+	tdestroy(stats->routes.tree, free);
+	free(stats->sources.rows);
+	free(stats->routes.rows);
+	free(stats);
+}
+
+void
+stats_event(
+    struct stats *stats, const char *source, bool duplicate, int64_t wall_ms)
+{
+	struct stats_source *row = get(&stats->sources, source);
+
+	if (row == NULL)
+		return;
+	row->stored += !duplicate;
+	row->duplicate += duplicate;
+	row->last_ms = wall_ms;
+}
+
+void
+stats_unmatched(struct stats *stats, const char *source)
+{
+	struct stats_source *row = get(&stats->sources, source);
+
+	if (row != NULL)
+		row->unmatched++;
+}
+
+static void
+count_outcome(struct stats_route *row, const char *name)
+{
+	struct stats_outcome *outcome;
+	size_t i;
+
+	for (i = 0; i < row->n_outcomes; i++)
+		if (strcmp(row->outcomes[i].name, name) == 0)
+			break;
+	if (i == STATS_OUTCOMES_MAX) {
+		i--; /* the last one is for all that came late */
+		name = "other";
+	} else if (i == row->n_outcomes) {
+		row->n_outcomes++;
+	}
+	outcome = &row->outcomes[i];
+	(void)snprintf(outcome->name, sizeof(outcome->name), "%s", name);
+	outcome->n++;
+}
+
+void
+stats_attempt(struct stats *stats, const char *route, bool delivered,
+    const struct store_attempt *attempt)
+{
+	struct stats_route *row = get(&stats->routes, route);
+
+	if (row == NULL)
+		return;
+	row->delivered += delivered;
+	row->failed += !delivered;
+	count(&row->attempt, (double)attempt->ms);
+	count_outcome(row, attempt->outcome);
+	if (delivered)
+		return;
+	row->failed_at_ms = attempt->at_ms + attempt->ms;
+	(void)snprintf(row->failed_outcome, sizeof(row->failed_outcome), "%s",
+	    attempt->outcome);
+	(void)snprintf(row->failed_detail, sizeof(row->failed_detail), "%s",
+	    attempt->detail);
+}
+
+void
+stats_dead(struct stats *stats, const char *route)
+{
+	struct stats_route *row = get(&stats->routes, route);
+
+	if (row != NULL)
+		row->dead++;
+}
+
+void
+stats_commit(struct stats *stats, int64_t us, size_t events)
+{
+	count(&stats->commits.duration, (double)us / 1000);
+	stats->commits.events += events;
+}
+
+const struct stats_source *
+stats_sources(const struct stats *stats, size_t *n)
+{
+	*n = stats->sources.n;
+	return (const void *)stats->sources.rows;
+}
+
+const struct stats_route *
+stats_routes(const struct stats *stats, size_t *n)
+{
+	*n = stats->routes.n;
+	return (const void *)stats->routes.rows;
+}
+
+const struct stats_source *
+stats_source(const struct stats *stats, const char *name)
+{
+	return find(&stats->sources, name);
+}
+
+const struct stats_route *
+stats_route(const struct stats *stats, const char *name)
+{
+	return find(&stats->routes, name);
+}
+
+const struct stats_commits *
+stats_commits(const struct stats *stats)
+{
+	return &stats->commits;
+}

@@ -1,0 +1,97 @@
+/*
+ * stats - what happened since this worker started, per source and per route
+ *
+ * Counters for metrics, status and gaff's own events; the store thread's alone.
+ * Each is raised once what it counts is committed.  A name beyond
+ * STATS_NAMES_MAX (of sources, and of routes) is not counted; no step costs
+ * more with more names than a search in a tree.
+ */
+
+#ifndef WORKER_STATS_H
+#define WORKER_STATS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../shared/config.h"
+#include "store.h"
+
+enum {
+	STATS_NAMES_MAX = 4096,
+	STATS_BUCKETS = 13,
+	STATS_OUTCOMES_MAX = 24, /* of a route; what comes later is "other" */
+	STATS_OUTCOME_SIZE = 24,
+	STATS_DETAIL_SIZE = 160,
+};
+
+/* Not cumulative: n[i] are those up to stats_bounds_ms[i] and over the bound
+ * before, the last one those above all. */
+struct stats_histogram {
+	uint64_t n[STATS_BUCKETS + 1];
+	double sum; /* ms */
+};
+
+/* 1 ms to 10 s, then a minute and ten. */
+extern const double stats_bounds_ms[STATS_BUCKETS];
+
+struct stats_source {
+	char name[CONFIG_NAME_MAX + 1];
+	uint64_t stored;
+	uint64_t duplicate;
+	uint64_t unmatched;
+	int64_t
+	    last_ms; /* wall time an event or a copy of one came; 0: never */
+};
+
+struct stats_outcome {
+	char
+	    name[STATS_OUTCOME_SIZE]; /* exit:1 signal:9 timeout status:500 … */
+	uint64_t n;
+};
+
+struct stats_route {
+	char name[CONFIG_NAME_MAX + 1];
+	uint64_t delivered; /* attempts that ended so */
+	uint64_t failed;    /* attempts */
+	uint64_t dead;      /* deliveries */
+	struct stats_outcome outcomes[STATS_OUTCOMES_MAX];
+	size_t n_outcomes;
+	struct stats_histogram attempt;
+	int64_t failed_at_ms; /* wall time of the last failure; 0: none */
+	char failed_outcome[STATS_OUTCOME_SIZE];
+	char failed_detail[STATS_DETAIL_SIZE]; /* foreign text, cut */
+};
+
+struct stats_commits {
+	struct stats_histogram duration;
+	uint64_t events;
+};
+
+struct stats;
+
+struct stats *stats_new(void); /* NULL without memory */
+void stats_free(struct stats *stats);
+
+/* An event of this source was stored, or a copy of one was recognised. */
+void stats_event(
+    struct stats *stats, const char *source, bool duplicate, int64_t wall_ms);
+void stats_unmatched(struct stats *stats, const char *source);
+
+/* An attempt on this route has ended. */
+void stats_attempt(struct stats *stats, const char *route, bool delivered,
+    const struct store_attempt *attempt);
+void stats_dead(struct stats *stats, const char *route);
+void stats_commit(struct stats *stats, int64_t us, size_t events);
+
+/* Every row, in the order of first appearance. */
+const struct stats_source *stats_sources(const struct stats *stats, size_t *n);
+const struct stats_route *stats_routes(const struct stats *stats, size_t *n);
+/* NULL: none of that name. */
+const struct stats_source *
+stats_source(const struct stats *stats, const char *name);
+const struct stats_route *
+stats_route(const struct stats *stats, const char *name);
+const struct stats_commits *stats_commits(const struct stats *stats);
+
+#endif
