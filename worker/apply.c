@@ -259,12 +259,24 @@ apply_tasks(struct server *s)
 /* ---- after the batch ---- */
 
 static void
+count_task(struct server *s, const struct task *task)
+{
+	if (task->kind == TASK_BURIED)
+		stats_dead(s->stats, task->route);
+	else if (task->kind == TASK_SETTLE && task->settle.attempt != NULL)
+		stats_attempt(s->stats, task->route,
+		    task->settle.state == DELIVERY_DELIVERED,
+		    task->settle.attempt);
+}
+
+static void
 let_go(struct server *s)
 {
 	struct task *task, *next;
 
 	for (task = s->kept; task != NULL; task = next) {
 		next = task->next;
+		count_task(s, task);
 		if (task->kind == TASK_ROUTED)
 			feed_answered(s, task);
 		else if (task->kind == TASK_BURIED && s->feed.letters_held > 0)

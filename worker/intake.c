@@ -159,6 +159,9 @@ acknowledge(struct server *s)
 static void
 hand_over(struct server *s, const struct intake_item *item)
 {
+	if (item->status == WIRE_STORED || item->status == WIRE_DUPLICATE)
+		stats_event(s->stats, item->event.source,
+		    item->status == WIRE_DUPLICATE, clock_wall_ms());
 	if (item->status == WIRE_STORED && item->put.what == STORE_PUT_NEW)
 		feed_fresh(s, item->put.seq, &item->event);
 	else if (item->status == WIRE_DUPLICATE && item->put.rerouted)

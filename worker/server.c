@@ -38,8 +38,11 @@ run_batch(struct server *s, bool with_intake)
 		result = s->ops->commit(s->store);
 		s->sync_us = clock_boot_us() - start_us;
 	}
-	if (result == STORE_OK)
+	if (result == STORE_OK) {
+		stats_commit(
+		    s->stats, s->sync_us, with_intake ? s->intake.n : 0);
 		return result;
+	}
 	s->ops->rollback(s->store);
 	apply_forget(s);
 	s->stopped = false; /* a TASK_STOPPED is applied again, too */
@@ -407,6 +410,7 @@ open_parts(struct server *s)
 {
 	if (getrandom(&s->boot, sizeof(s->boot), 0) != sizeof(s->boot) ||
 	    open_signals(s) != 0 || (s->links = links_new()) == NULL ||
+	    (s->stats = stats_new()) == NULL ||
 	    (s->inbox = tasks_new(wake, s)) == NULL) {
 		log_error("cannot start", log_str("error", strerror(errno)));
 		return -1;
@@ -494,6 +498,7 @@ server_close(struct server *s)
 	free(s->counts);
 	tasks_free(s->inbox);
 	links_free(s->links);
+	stats_free(s->stats);
 	close_fd(s->signal_fd);
 	close_fd(s->wake_fd);
 	config_unref(s->config);

@@ -17,6 +17,7 @@
 #include "dispatch.h"
 #include "links.h"
 #include "server.h"
+#include "stats.h"
 #include "store.h"
 #include "tasks.h"
 
@@ -95,6 +96,7 @@ struct server {
 	struct tasks *inbox; /* from the dispatcher */
 	struct task *kept;   /* taken, not applied yet: in order */
 	struct links *links;
+	struct stats *stats;
 	struct intake intake;
 	struct feed feed;
 	struct after after;
