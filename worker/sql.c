@@ -11,7 +11,7 @@
 
 /* docs/DESIGN.md explains the tables.  Times are wall milliseconds, `aged` is
  * the store's own clock (store_sqlite.h). */
-const char sql_schema[] =
+static const char schema[] =
     "CREATE TABLE meta(name TEXT PRIMARY KEY, value) WITHOUT ROWID;"
     "CREATE TABLE event("
     "  seq INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE,"
@@ -53,6 +53,14 @@ const char sql_schema[] =
     "  PRIMARY KEY(event, route, replay, at)) WITHOUT ROWID;"
     /* One table keys_YYYYMMDD for each row: days since 1970. */
     "CREATE TABLE day(day INTEGER PRIMARY KEY, n INTEGER NOT NULL);";
+
+/* Steps that were released stay as they are. */
+const char *const sql_steps[SQL_VERSION] = {
+    [0] = schema,
+    [1] = "CREATE TABLE tally(hour INTEGER NOT NULL, kind INTEGER NOT NULL,"
+	  "  name TEXT NOT NULL, n INTEGER NOT NULL,"
+	  "  PRIMARY KEY(hour, kind, name)) WITHOUT ROWID;",
+};
 
 #define EVENT_HEAD                                                             \
 	"seq, id, received_at, source, key, type, remote, method, path, "      \
@@ -173,6 +181,14 @@ static const char *const texts[SQL__MAX] = {
     [SQL_DAY_INSERT] = "INSERT INTO day(day, n) VALUES(?1, 0)",
     [SQL_DAY_COUNT] = "UPDATE day SET n = ?2 WHERE day = ?1",
     [SQL_DAY_DELETE] = "DELETE FROM day WHERE day = ?1",
+
+    [SQL_TALLY_ADD] = "INSERT INTO tally(hour, kind, name, n) "
+		      "VALUES(?1, ?2, ?3, ?4) "
+		      "ON CONFLICT DO UPDATE SET n = n + excluded.n",
+    [SQL_TALLY_LIST] = "SELECT hour, kind, name, n FROM tally WHERE hour >= ?1",
+    [SQL_TALLY_OLDEST] = "SELECT hour, kind FROM tally WHERE hour < ?1 "
+			 "ORDER BY hour, kind LIMIT 1",
+    [SQL_TALLY_DELETE] = "DELETE FROM tally WHERE hour = ?1 AND kind = ?2",
 
     /* ?1 cursor, ?2 state or route.  Columns: event, route, state. */
     [SQL_WALK_EVENT] = "SELECT seq FROM event WHERE seq < ?1 AND ?2 = ?2 "

@@ -18,7 +18,7 @@
 
 enum {
 	SQL_APPLICATION = 0x67616666, /* "gaff": PRAGMA application_id */
-	SQL_VERSION = 1,              /* of the schema: PRAGMA user_version */
+	SQL_VERSION = 2,              /* of the schema: PRAGMA user_version */
 };
 
 enum sql_id {
@@ -84,6 +84,11 @@ enum sql_id {
 	SQL_DAY_COUNT,
 	SQL_DAY_DELETE,
 
+	SQL_TALLY_ADD,
+	SQL_TALLY_LIST,
+	SQL_TALLY_OLDEST,
+	SQL_TALLY_DELETE,
+
 	/* What list() walks, newest first and oldest first. */
 	SQL_WALK_EVENT,
 	SQL_WALK_EVENT_UP,
@@ -103,8 +108,9 @@ struct sql {
 	sqlite3_stmt *statements[SQL__MAX];
 };
 
-/* Tables and indexes of an empty database. */
-extern const char sql_schema[];
+/* Tables and indexes: step N makes a database of version N one of N + 1; an
+ * empty one is of version 0. */
+extern const char *const sql_steps[SQL_VERSION];
 
 /* Prepare every statement.  0, or -1, logged. */
 int sql_open(struct sql *sql, sqlite3 *db);

@@ -135,9 +135,32 @@ struct store_replay {
 	int64_t now_ms;
 };
 
+/* What is counted by the hour, of a source or a route.  Numbers are stored:
+ * never change one. */
+enum store_tally_kind {
+	TALLY_STORED = 0, /* events of a source */
+	TALLY_DUPLICATE = 1,
+	TALLY_REFUSED = 2, /* requests to a source */
+	TALLY_UNAVAILABLE = 3,
+	TALLY_DELIVERED = 4, /* attempts of a route */
+	TALLY_FAILED = 5,
+	TALLY_DEAD = 6, /* deliveries of a route */
+	TALLY__MAX
+};
+
+struct store_tally {
+	int64_t hour; /* of wall time, since 1970 */
+	enum store_tally_kind kind;
+	const char *name;
+	int64_t n;
+};
+
+typedef void store_tally_fn(void *arg, const struct store_tally *tally);
+
 /* Counts for status and metrics, kept in the store's own table. */
 struct store_count {
 	char route[CONFIG_NAME_MAX + 1];
+	bool paused;
 	int64_t n[DELIVERY__MAX];
 	int64_t oldest_ms; /* received_at of the oldest open one; 0: none */
 };
@@ -152,6 +175,8 @@ enum {
 	STORE_CLAIM_MAX = 256,
 	STORE_UNROUTED_MAX = 64,
 	STORE_READ_BYTES = 16 << 20, /* of events unrouted() hands out */
+	STORE_HOUR_MS = 3600000,
+	STORE_TALLY_HOURS = 48, /* older ones are purged */
 };
 
 /* A page of events that wait for the routing step. */
@@ -271,12 +296,17 @@ struct store_ops {
 	enum store_result (*pause)(
 	    struct store *store, const char *route, bool paused);
 
+	/* Add to the counters; hour, kind and name make one. */
+	enum store_result (*tally)(
+	    struct store *store, const struct store_tally *rows, size_t n);
+
 	/* One small step (under 5 ms) of retention: events with all that
 	 * belongs to them once every delivery has ended and is old enough, key
-	 * tables of days outside the window.  Ages are of the store's own
-	 * clock: it runs with the boot clock, and over a restart of the machine
-	 * only as far as now_ms moved and the machine is up; a wall clock that
-	 * jumps purges nothing.  *more says whether there is work left. */
+	 * tables of days outside the window, counters of old hours.  Ages are
+	 * of the store's own clock: it runs with the boot clock, and over a
+	 * restart of the machine only as far as now_ms moved and the machine is
+	 * up; a wall clock that jumps purges nothing.  *more says whether there
+	 * is work left. */
 	enum store_result (*purge)(
 	    struct store *store, int64_t now_ms, bool *more);
 
@@ -313,6 +343,10 @@ struct store_ops {
 	    struct store_count **counts, size_t *n, int64_t *unrouted,
 	    int64_t *unmatched);
 	bool (*paused)(struct store *store, const char *route);
+	/* Each counter of this hour and later ones, in no order; what the row
+	 * points to lives for the call. */
+	enum store_result (*tallies)(struct store *store, int64_t from_hour,
+	    store_tally_fn *fn, void *arg);
 	enum store_result (*space)(
 	    struct store *store, struct store_space *space);
 

@@ -428,6 +428,23 @@ is_over(const struct store *store, const struct store_memory_event *e)
 }
 
 static enum store_result
+tally(struct store *store, const struct store_tally *rows, size_t n)
+{
+	struct store_memory_tally *sum;
+
+	if (!store->batch)
+		return STORE_FULL;
+	for (size_t i = 0; i < n; i++) {
+		sum = store_memory_add_tally(
+		    &store->now, rows[i].hour, rows[i].kind, rows[i].name);
+		if (sum == NULL)
+			return store_memory_finish(store, STORE_FULL);
+		sum->n += rows[i].n;
+	}
+	return STORE_OK;
+}
+
+static enum store_result
 purge(struct store *store, int64_t now_ms, bool *more)
 {
 	(void)now_ms;
@@ -443,6 +460,8 @@ purge(struct store *store, int64_t now_ms, bool *more)
 			store_memory_remove_event(
 			    &store->now, store->now.events[i].seq);
 	}
+	store_memory_remove_tallies(&store->now,
+	    store_memory_clock(store) / STORE_HOUR_MS - STORE_TALLY_HOURS);
 	return STORE_OK;
 }
 
@@ -462,6 +481,7 @@ const struct store_ops store_memory = {
     .cancel = cancel,
     .unmatch = unmatch,
     .pause = set_paused,
+    .tally = tally,
     .purge = purge,
     .unrouted = store_memory_unrouted,
     .next_due = store_memory_next_due,
@@ -471,6 +491,7 @@ const struct store_ops store_memory = {
     .find = store_memory_find,
     .counts = store_memory_counts,
     .paused = store_memory_paused,
+    .tallies = store_memory_tallies,
     .space = store_memory_space,
     .idle = store_memory_idle,
 };

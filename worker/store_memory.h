@@ -76,6 +76,13 @@ struct store_memory_route {
 	int64_t paused_ms;
 };
 
+struct store_memory_tally {
+	int64_t hour;
+	enum store_tally_kind kind;
+	char name[CONFIG_NAME_MAX + 1];
+	int64_t n;
+};
+
 struct store_memory_state {
 	struct store_memory_event *events; /* by seq */
 	size_t n_events;
@@ -85,6 +92,8 @@ struct store_memory_state {
 	size_t n_keys;
 	struct store_memory_route *routes;
 	size_t n_routes;
+	struct store_memory_tally *tallies;
+	size_t n_tallies;
 	int64_t next_seq;
 };
 
@@ -135,6 +144,14 @@ struct store_memory_key *store_memory_add_key(struct store_memory_state *state);
 size_t
 store_memory_add_route(struct store_memory_state *state, const char *name);
 
+/* An old one, or a new one; NULL without memory. */
+struct store_memory_tally *
+store_memory_add_tally(struct store_memory_state *state, int64_t hour,
+    enum store_tally_kind kind, const char *name);
+/* Remove those of earlier hours. */
+void
+store_memory_remove_tallies(struct store_memory_state *state, int64_t before);
+
 /* Remove an event with its deliveries. */
 void store_memory_remove_event(struct store_memory_state *state, int64_t seq);
 void store_memory_remove_key(struct store_memory_state *state, size_t index);
@@ -181,6 +198,8 @@ enum store_result
 store_memory_counts(struct store *store, struct store_count **counts, size_t *n,
     int64_t *unrouted, int64_t *unmatched);
 bool store_memory_paused(struct store *store, const char *route);
+enum store_result store_memory_tallies(
+    struct store *store, int64_t from_hour, store_tally_fn *fn, void *arg);
 enum store_result
 store_memory_space(struct store *store, struct store_space *space);
 bool store_memory_idle(struct store *store);

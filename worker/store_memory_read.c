@@ -263,6 +263,7 @@ static void
 count_route(const struct store *store, size_t r, struct store_count *count)
 {
 	memcpy(count->route, store->now.routes[r].name, sizeof count->route);
+	count->paused = store->now.routes[r].paused_at != 0;
 	for (size_t i = 0; i < store->now.n_deliveries; i++) {
 		const struct store_memory_delivery *d =
 		    &store->now.deliveries[i];
@@ -303,6 +304,21 @@ store_memory_paused(struct store *store, const char *route)
 	size_t r = store_memory_route(&store->now, route);
 
 	return r < store->now.n_routes && store->now.routes[r].paused_at != 0;
+}
+
+enum store_result
+store_memory_tallies(
+    struct store *store, int64_t from_hour, store_tally_fn *fn, void *arg)
+{
+	for (size_t i = 0; i < store->now.n_tallies; i++) {
+		const struct store_memory_tally *t = &store->now.tallies[i];
+		const struct store_tally tally = {
+		    t->hour, t->kind, t->name, t->n};
+
+		if (t->hour >= from_hour)
+			fn(arg, &tally);
+	}
+	return STORE_OK;
 }
 
 enum store_result

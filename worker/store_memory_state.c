@@ -40,6 +40,7 @@ store_memory_clear(struct store_memory_state *state)
 	free(state->deliveries);
 	free(state->keys);
 	free(state->routes);
+	free(state->tallies);
 	*state = (struct store_memory_state){0};
 }
 
@@ -95,8 +96,11 @@ store_memory_copy(
 	copy->keys = copy_list(state->keys, state->n_keys, sizeof *state->keys);
 	copy->routes =
 	    copy_list(state->routes, state->n_routes, sizeof *state->routes);
+	copy->tallies =
+	    copy_list(state->tallies, state->n_tallies, sizeof *state->tallies);
 	if (copy->events == NULL || copy->deliveries == NULL ||
-	    copy->keys == NULL || copy->routes == NULL) {
+	    copy->keys == NULL || copy->routes == NULL ||
+	    copy->tallies == NULL) {
 		store_memory_clear(copy);
 		return -1;
 	}
@@ -104,6 +108,7 @@ store_memory_copy(
 	copy->n_deliveries = state->n_deliveries;
 	copy->n_keys = state->n_keys;
 	copy->n_routes = state->n_routes;
+	copy->n_tallies = state->n_tallies;
 	for (size_t i = 0; i < copy->n_events; i++)
 		copy->events[i].shared->refs++;
 	for (size_t i = 0; i < copy->n_deliveries; i++)
@@ -270,6 +275,40 @@ store_memory_add_route(struct store_memory_state *state, const char *name)
 	snprintf(routes[i].name, sizeof routes[i].name, "%s", name);
 	state->n_routes++;
 	return i;
+}
+
+struct store_memory_tally *
+store_memory_add_tally(struct store_memory_state *state, int64_t hour,
+    enum store_tally_kind kind, const char *name)
+{
+	struct store_memory_tally *list, *tally;
+
+	for (size_t i = 0; i < state->n_tallies; i++) {
+		tally = &state->tallies[i];
+		if (tally->hour == hour && tally->kind == kind &&
+		    strcmp(tally->name, name) == 0)
+			return tally;
+	}
+	list = grow(state->tallies, state->n_tallies, sizeof *list);
+	if (list == NULL)
+		return NULL;
+	state->tallies = list;
+	tally = &list[state->n_tallies++];
+	*tally = (struct store_memory_tally){.hour = hour, .kind = kind};
+	snprintf(tally->name, sizeof tally->name, "%s", name);
+	return tally;
+}
+
+void
+store_memory_remove_tallies(struct store_memory_state *state, int64_t before)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < state->n_tallies; i++) {
+		if (state->tallies[i].hour >= before)
+			state->tallies[kept++] = state->tallies[i];
+	}
+	state->n_tallies = kept;
 }
 
 void

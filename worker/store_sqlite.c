@@ -115,6 +115,7 @@ const struct store_ops store_sqlite = {
     .cancel = store_sqlite_cancel,
     .unmatch = store_sqlite_unmatch,
     .pause = store_sqlite_pause,
+    .tally = store_sqlite_tally,
     .purge = store_sqlite_purge,
     .unrouted = store_sqlite_unrouted,
     .next_due = store_sqlite_next_due,
@@ -124,6 +125,7 @@ const struct store_ops store_sqlite = {
     .find = store_sqlite_find,
     .counts = store_sqlite_counts,
     .paused = store_sqlite_paused,
+    .tallies = store_sqlite_tallies,
     .space = store_sqlite_space,
     .idle = store_sqlite_idle,
 };

@@ -142,6 +142,15 @@ enum store_result
 store_sqlite_pause(struct store *store, const char *route, bool paused);
 bool store_sqlite_paused(struct store *store, const char *route);
 
+/* -- store_sqlite_tally.c -- */
+
+enum store_result store_sqlite_tally(
+    struct store *store, const struct store_tally *rows, size_t n);
+enum store_result store_sqlite_tallies(
+    struct store *store, int64_t from_hour, store_tally_fn *fn, void *arg);
+/* Delete one kind of one old hour.  *more: look again. */
+enum store_result store_sqlite_tally_purge(struct store *store, bool *more);
+
 /* -- store_sqlite_keys.c -- */
 
 enum store_result store_sqlite_keys_load(struct store *store);

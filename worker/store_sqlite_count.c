@@ -162,14 +162,19 @@ store_sqlite_route_name(const struct store *store, int64_t id)
 
 /* When the event of the oldest open delivery came in; 0: there is none. */
 static enum store_result
-oldest(struct store *store, int64_t route, int64_t *received_ms)
+oldest(struct store *store, const struct store_sqlite_route *route,
+    int64_t *received_ms)
 {
 	int64_t seq = 0;
 	enum store_result result;
 
 	*received_ms = 0;
+	if (route->n[DELIVERY_PENDING] + route->n[DELIVERY_RUNNING] +
+		route->n[DELIVERY_WAITING] + route->n[DELIVERY_EXHAUSTED] ==
+	    0)
+		return STORE_OK;
 	result = sql_value(
-	    sql_bind(&store->sql, SQL_DELIVERY_OLDEST, "i", route), &seq);
+	    sql_bind(&store->sql, SQL_DELIVERY_OLDEST, "i", route->id), &seq);
 	if (result == STORE_OK)
 		result = sql_value(
 		    sql_bind(&store->sql, SQL_EVENT_RECEIVED, "i", seq),
@@ -195,7 +200,8 @@ store_sqlite_counts(struct store *store, struct store_count **counts, size_t *n,
 
 		memcpy(count->route, route->name, sizeof count->route);
 		memcpy(count->n, route->n, sizeof count->n);
-		result = oldest(store, route->id, &count->oldest_ms);
+		count->paused = route->paused_at != 0;
+		result = oldest(store, route, &count->oldest_ms);
 	}
 	if (result != STORE_OK) {
 		free(list);

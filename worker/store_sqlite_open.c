@@ -69,35 +69,34 @@ read_pragma(struct store *store, const char *text, int64_t *number, char *out,
 	return rc == SQLITE_ROW ? SQLITE_OK : rc;
 }
 
-/* Refuse what gaff did not make and what a newer gaff made.  *fresh: nothing
- * is in it yet. */
+/* Refuse what gaff did not make and what a newer gaff made.  *version: 0 when
+ * nothing is in it yet. */
 static int
-check_kind(struct store *store, bool *fresh)
+check_kind(struct store *store, int64_t *version)
 {
-	int64_t application = 0, version = 0, tables = 0;
+	int64_t application = 0, tables = 0;
 	char text[128];
 	int rc;
 
 	rc = read_pragma(store, "PRAGMA application_id", &application, NULL, 0);
 	if (rc == SQLITE_OK)
-		rc = read_pragma(
-		    store, "PRAGMA user_version", &version, NULL, 0);
+		rc =
+		    read_pragma(store, "PRAGMA user_version", version, NULL, 0);
 	if (rc == SQLITE_OK)
 		rc = read_pragma(store, "SELECT count(*) FROM sqlite_schema",
 		    &tables, NULL, 0);
 	if (rc != SQLITE_OK)
 		return refuse_code(store, rc);
-	*fresh = tables == 0 && version == 0;
-	if (*fresh)
+	if (tables == 0 && *version == 0)
 		return 0;
 	if (application != SQL_APPLICATION)
 		return refuse(store, "the database is not gaff's",
 		    "give [store] url a file of its own");
-	if (version == SQL_VERSION)
+	if (*version >= 1 && *version <= SQL_VERSION)
 		return 0;
 	snprintf(text, sizeof text,
 	    "its format is %" PRId64 ", this gaff-worker knows up to %d",
-	    version, SQL_VERSION);
+	    *version, SQL_VERSION);
 	return refuse(
 	    store, text, "start the gaff-worker that wrote it, or a newer one");
 }
@@ -160,18 +159,21 @@ apply_settings(struct store *store)
 	return 0;
 }
 
+/* Make the tables that a database of this version has not got, all or none. */
 static int
-make_schema(struct store *store)
+upgrade(struct store *store, int64_t version)
 {
 	char text[128];
 	int rc;
 
+	if (version == SQL_VERSION)
+		return 0;
 	snprintf(text, sizeof text,
 	    "PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT",
 	    SQL_APPLICATION, SQL_VERSION);
 	rc = sql_exec(store->db, "BEGIN IMMEDIATE");
-	if (rc == SQLITE_OK)
-		rc = sql_exec(store->db, sql_schema);
+	for (; rc == SQLITE_OK && version < SQL_VERSION; version++)
+		rc = sql_exec(store->db, sql_steps[version]);
 	if (rc == SQLITE_OK)
 		rc = sql_exec(store->db, text);
 	return rc == SQLITE_OK ? 0 : refuse_code(store, rc);
@@ -195,7 +197,7 @@ static int
 open_database(struct store *store)
 {
 	const char *path = store_sqlite_file_path(store->file);
-	bool fresh = false;
+	int64_t version = 0;
 	int rc;
 
 	rc = sqlite3_open_v2(path, &store->db,
@@ -206,9 +208,7 @@ open_database(struct store *store)
 		return refuse_code(store, rc);
 	if (sql_exec(store->db, "PRAGMA locking_mode = EXCLUSIVE") !=
 		SQLITE_OK ||
-	    check_kind(store, &fresh) != 0 || apply_settings(store) != 0)
-		return -1;
-	if (fresh && make_schema(store) != 0)
+	    check_kind(store, &version) != 0 || apply_settings(store) != 0)
 		return -1;
 	/* What a killed worker left, synced or not, is made sure of before
 	 * anything is promised on top of it. */
@@ -218,6 +218,8 @@ open_database(struct store *store)
 		if (rc != SQLITE_OK)
 			return refuse_code(store, rc);
 	}
+	if (upgrade(store, version) != 0)
+		return -1;
 	sqlite3_wal_hook(store->db, note_commit, store);
 	return sql_open(&store->sql, store->db);
 }

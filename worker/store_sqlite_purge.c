@@ -258,6 +258,8 @@ store_sqlite_purge(struct store *store, int64_t now_ms, bool *more)
 		return store_sqlite_no_batch(store);
 	result = store_sqlite_keys_purge(store, more);
 	if (result == STORE_OK && !*more)
+		result = store_sqlite_tally_purge(store, more);
+	if (result == STORE_OK && !*more)
 		result = purge_events(store);
 	if (result == STORE_OK && store->purge_phase != PHASE_REST)
 		*more = true;
