@@ -149,7 +149,7 @@ verdict_json(
 {
 	bool good = verdict->result == SCHEME_OK;
 	json_t *out = json_pack("{s:b, s:s}", "verified", good, "scheme",
-	    scheme_name(offline->scheme));
+	    scheme_name(verdict->scheme));
 
 	if (verdict->has_skew)
 		json_object_set_new(
@@ -192,7 +192,7 @@ print_verified(
 {
 	struct scheme_facts facts;
 
-	if (scheme_find(offline->scheme, &offline->request, &facts)) {
+	if (scheme_find(verdict->scheme, &offline->request, &facts)) {
 		fprintf(stderr, "gaff verify: no memory\n");
 		return CMD_FAILED;
 	}
@@ -207,7 +207,7 @@ print_verified(
 		out_json(out);
 		json_decref(out);
 	} else {
-		printf("verified: %s", scheme_name(offline->scheme));
+		printf("verified: %s", scheme_name(verdict->scheme));
 		if (verdict->secrets_tried > 0)
 			printf(", secret %u of %zu", verdict->secrets_tried,
 			    offline->n_secrets);

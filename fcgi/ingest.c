@@ -267,26 +267,30 @@ is_json(const void *body, size_t len)
 	return jsonpick_scan(body, len, no_pointer, 0, no_value) == 0;
 }
 
-/* A key that is not there tells no copies apart. */
+/* A key that is not there tells no copies apart, one that is not signed by the
+ * scheme the request came under only together with the body. */
 static enum event_dedup
 dedup_of(const struct ingest *ingest, const char *key)
 {
 	enum event_dedup dedup = ingest->source->dedup;
 
-	if (*key == '\0' &&
-	    (dedup == EVENT_DEDUP_KEY || dedup == EVENT_DEDUP_KEY_BODY))
+	if (dedup != EVENT_DEDUP_KEY && dedup != EVENT_DEDUP_KEY_BODY)
+		return dedup;
+	if (*key == '\0')
 		return EVENT_DEDUP_NONE;
-	return dedup;
+	return scheme_key_signed(ingest->verdict.scheme) ? dedup
+							 : EVENT_DEDUP_KEY_BODY;
 }
 
 static int
 fill_event(struct ingest *ingest, const struct scheme_request *request)
 {
 	const struct config_source *source = ingest->source;
+	const struct scheme *scheme = ingest->verdict.scheme;
 	struct event *event = &ingest->event;
 	size_t len = EVENT_SHA256_LEN;
 
-	if (scheme_find(source->scheme, request, &ingest->facts) != 0 ||
+	if (scheme_find(scheme, request, &ingest->facts) != 0 ||
 	    headers_write(source->scheme, ingest->params, &ingest->headers) !=
 		0 ||
 	    target_blank(
@@ -305,7 +309,7 @@ fill_event(struct ingest *ingest, const struct scheme_request *request)
 	event->query = buf_str(&ingest->query);
 	event->content_type = request->content_type;
 	event->headers = buf_str(&ingest->headers);
-	event->scheme = scheme_name(source->scheme);
+	event->scheme = scheme_name(scheme);
 	event->probe = ingest->facts.probe;
 	event->body = request->body;
 	event->body_len = request->body_len;

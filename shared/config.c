@@ -65,6 +65,12 @@ static const struct config_gateway gateway_defaults = {
 
 /* ---- [scheme] ---- */
 
+const struct scheme *
+config_scheme_lookup(void *arg, const char *name)
+{
+	return config_scheme(arg, name);
+}
+
 static bool
 set_scheme_key(
     struct config_loader *l, void *object, const struct config_entry *entry)
@@ -103,7 +109,8 @@ load_scheme(struct config_loader *l, const struct config_section *section)
 	}
 	schemes[config->n_schemes++] = scheme;
 	config_section_apply(l, section, none, scheme, set_scheme_key);
-	if (scheme_check(scheme, error) != 0)
+	if (scheme_link(scheme, config_scheme_lookup, l->config, error) != 0 ||
+	    scheme_check(scheme, error) != 0)
 		config_fault(&l->faults, &section->where, "scheme %s: %s",
 		    section->name, error);
 }

@@ -83,6 +83,10 @@ struct config_nearest {
 
 void config_nearest_try(struct config_nearest *nearest, const char *name);
 
+/* config_scheme() for scheme_link(); `arg` is the config.  A [scheme] section
+ * further down is not known yet. */
+const struct scheme *config_scheme_lookup(void *arg, const char *name);
+
 /* Read secrets into keys of a scheme.  Each text was given at `where`. */
 struct config_secret {
 	const char *text;

@@ -274,7 +274,9 @@ check_source(struct config_loader *l, const struct config_section *section,
 
 	if (!draft->has_scheme)
 		return;
-	if (scheme_check(draft->source.scheme, error) != 0)
+	if (scheme_link(draft->source.scheme, config_scheme_lookup, l->config,
+		error) != 0 ||
+	    scheme_check(draft->source.scheme, error) != 0)
 		config_fault(&l->faults, &section->where, "source %s: %s",
 		    section->name, error);
 	else

@@ -46,6 +46,30 @@ copy_setting(struct scheme_setting *to, const struct scheme_setting *from)
 	return 0;
 }
 
+static void
+clear_others(struct scheme *scheme)
+{
+	for (size_t i = 0; i < scheme->n_others; i++)
+		scheme_free(scheme->others[i]);
+	free(scheme->others);
+	scheme->others = NULL;
+	scheme->n_others = 0;
+}
+
+/* Link with a copy. */
+static int
+add_other(struct scheme *scheme, const struct scheme *other)
+{
+	struct scheme **others = realloc(
+	    scheme->others, (scheme->n_others + 1) * sizeof(struct scheme *));
+
+	if (!others)
+		return -1;
+	scheme->others = others;
+	others[scheme->n_others] = scheme_new(other->name, other);
+	return others[scheme->n_others] && ++scheme->n_others > 0 ? 0 : -1;
+}
+
 struct scheme *
 scheme_new(const char *name, const struct scheme *base)
 {
@@ -63,6 +87,9 @@ scheme_new(const char *name, const struct scheme *base)
 			goto fail;
 		scheme->settings[i].inherited = true;
 	}
+	for (size_t i = 0; base && i < base->n_others; i++)
+		if (add_other(scheme, base->others[i]))
+			goto fail;
 	scheme->rules = scheme_compile(scheme, error);
 	if (scheme->rules)
 		return scheme;
@@ -79,6 +106,7 @@ scheme_free(struct scheme *scheme)
 	for (size_t i = 0; scheme->settings && i < scheme_n_keys(); i++)
 		clear_setting(&scheme->settings[i]);
 	free(scheme->settings);
+	clear_others(scheme);
 	scheme_rules_free(scheme->rules);
 	free(scheme->name);
 	free(scheme);
@@ -119,6 +147,32 @@ scheme_set(struct scheme *scheme, const char *key, const char *value,
 	return 0;
 }
 
+int
+scheme_link(struct scheme *scheme, scheme_lookup_fn *lookup, void *arg,
+    char error[SCHEME_ERROR_SIZE])
+{
+	const struct scheme *other;
+	const char *name;
+
+	clear_others(scheme);
+	for (size_t i = 0; (name = scheme_value(scheme, "also", i)); i++) {
+		other = lookup(arg, name);
+		if (!other || scheme_is_none(other) || other->n_others > 0) {
+			(void)snprintf(error, SCHEME_ERROR_SIZE,
+			    "also: `%.64s` is no scheme that could stand "
+			    "beside another one",
+			    name);
+			return -1;
+		}
+		if (add_other(scheme, other)) {
+			(void)snprintf(
+			    error, SCHEME_ERROR_SIZE, "also: no memory");
+			return -1;
+		}
+	}
+	return 0;
+}
+
 /* ---- facts ---- */
 
 const char *
@@ -138,6 +192,9 @@ scheme_needs_url(const struct scheme *scheme)
 {
 	const struct scheme_template *template = scheme->rules->template;
 
+	for (size_t i = 0; i < scheme->n_others; i++)
+		if (scheme_needs_url(scheme->others[i]))
+			return true;
 	return scheme_template_has(template, SCHEME_PART_URL) ||
 	       scheme_template_has(template, SCHEME_PART_URL_NO_QUERY);
 }
@@ -216,7 +273,7 @@ stands_in(const struct scheme_places *places, enum scheme_place_kind kind,
 }
 
 static bool
-hides(const struct scheme_rules *rules, enum scheme_place_kind kind,
+hides_itself(const struct scheme_rules *rules, enum scheme_place_kind kind,
     const char *name)
 {
 	if (stands_in(&rules->signature, kind, name) ||
@@ -235,16 +292,26 @@ hides(const struct scheme_rules *rules, enum scheme_place_kind kind,
 	return false;
 }
 
+static bool
+hides(
+    const struct scheme *scheme, enum scheme_place_kind kind, const char *name)
+{
+	for (size_t i = 0; i < scheme->n_others; i++)
+		if (hides(scheme->others[i], kind, name))
+			return true;
+	return hides_itself(scheme->rules, kind, name);
+}
+
 bool
 scheme_hides_header(const struct scheme *scheme, const char *name)
 {
-	return hides(scheme->rules, SCHEME_PLACE_HEADER, name);
+	return hides(scheme, SCHEME_PLACE_HEADER, name);
 }
 
 bool
 scheme_hides_query(const struct scheme *scheme, const char *name)
 {
-	return hides(scheme->rules, SCHEME_PLACE_QUERY, name);
+	return hides(scheme, SCHEME_PLACE_QUERY, name);
 }
 
 const char *

@@ -44,13 +44,23 @@ bool scheme_key_is_list(const char *key);
 int scheme_set(struct scheme *scheme, const char *key, const char *value,
     char error[SCHEME_ERROR_SIZE]);
 
+/*
+ * A provider may have several schemes: an old and a new one, a token beside
+ * signatures.  Look up those that the key `also` names, and copy them; after
+ * the last scheme_set().  0, or -1 with a sentence.
+ */
+typedef const struct scheme *scheme_lookup_fn(void *arg, const char *name);
+int scheme_link(struct scheme *scheme, scheme_lookup_fn *lookup, void *arg,
+    char error[SCHEME_ERROR_SIZE]);
+
 /* Check the whole: 0, or -1 with what is missing or contradictory. */
 int scheme_check(const struct scheme *scheme, char error[SCHEME_ERROR_SIZE]);
 
 /* ---- facts the gateway and the command line need ---- */
 
-bool scheme_is_none(const struct scheme *scheme);   /* verifies nothing */
-bool scheme_needs_url(const struct scheme *scheme); /* signs the public URL */
+bool scheme_is_none(const struct scheme *scheme); /* verifies nothing */
+/* It, or one it is linked with, signs the public URL. */
+bool scheme_needs_url(const struct scheme *scheme);
 bool scheme_key_signed(const struct scheme *scheme);
 int64_t scheme_tolerance_ms(const struct scheme *scheme); /* 0: no timestamp */
 int64_t scheme_max_body(const struct scheme *scheme);     /* 0: no own limit */
@@ -65,7 +75,8 @@ const char *
 scheme_value(const struct scheme *scheme, const char *key, size_t i);
 
 /* Whether the value of this header (lower case) or query parameter is secret
- * or a signature, so that it is never stored, logged or handed on. */
+ * or a signature, here or in a scheme it is linked with, so that it is never
+ * stored, logged or handed on. */
 bool scheme_hides_header(const struct scheme *scheme, const char *name);
 bool scheme_hides_query(const struct scheme *scheme, const char *name);
 
@@ -80,7 +91,9 @@ struct scheme_keys;
 
 /*
  * Decode the secrets as the scheme says (prefix, base64, PEM …) and prepare
- * them.  Secrets are copied; the copies are cleansed by scheme_keys_free().
+ * them.  Of linked schemes each uses those it can; a secret that none can use
+ * is a fault.  Secrets are copied; the copies are cleansed by
+ * scheme_keys_free().
  * NULL with a sentence (never the value) in `error`.  Usable from any number
  * of threads at once.
  */
@@ -137,9 +150,12 @@ struct scheme_verdict {
 	int64_t skew_ms; /* signed time minus now */
 	unsigned secrets_tried;
 	const char *where; /* header or field the result is about, or "" */
+	/* Whose rules the request came under: id and type are found by them. */
+	const struct scheme *scheme;
 };
 
-/* Verify before anything is parsed.  Returns verdict->result. */
+/* Verify before anything is parsed.  Of linked schemes the first with a secret
+ * whose signature is there decides alone.  Returns verdict->result. */
 enum scheme_result
 scheme_verify(const struct scheme *scheme, const struct scheme_keys *keys,
     const struct scheme_request *request, struct scheme_verdict *verdict);

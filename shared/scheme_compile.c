@@ -424,6 +424,7 @@ static const struct key keys[] = {
     {"title", false, parse_text},
     {"docs", true, parse_text},
     {"evidence", false, parse_text},
+    {"also", true, parse_text},
     {"param", true, parse_param},
     {"kind", false, parse_kind},
     {"hash", false, parse_hash},

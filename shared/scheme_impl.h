@@ -219,6 +219,8 @@ struct scheme {
 	char *name;
 	struct scheme_setting *settings; /* one per key of the language */
 	struct scheme_rules *rules;
+	struct scheme **others; /* linked: its own copies */
+	size_t n_others;
 };
 
 /* ---- scheme_parse.c ---- */
@@ -316,6 +318,8 @@ struct scheme_keys {
 	EVP_MAC *hmac;
 	struct scheme_key *v;
 	size_t n;
+	struct scheme_keys **others; /* of the linked schemes, in their order */
+	size_t n_others;
 };
 
 const EVP_MD *scheme_md(enum scheme_hash hash);

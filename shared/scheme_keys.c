@@ -232,9 +232,10 @@ check_public(const struct scheme_rules *rules, const EVP_PKEY *pkey,
 
 /* ---- all together ---- */
 
+/* Make a secret the next key.  `i` is its number, for the error. */
 static int
-prepare(const struct scheme_rules *rules, const struct scheme_secret *secrets,
-    size_t i, struct scheme_keys *keys, char error[SCHEME_ERROR_SIZE])
+prepare(const struct scheme_rules *rules, struct scheme_keys *keys,
+    const struct scheme_secret *secret, size_t i, char error[SCHEME_ERROR_SIZE])
 {
 	static const char *const names[] = {
 	    [SCHEME_SECRET_TEXT] = "text",
@@ -243,10 +244,10 @@ prepare(const struct scheme_rules *rules, const struct scheme_secret *secrets,
 	    [SCHEME_SECRET_HEX] = "hex",
 	    [SCHEME_SECRET_PEM] = "PEM",
 	};
-	struct scheme_key *key = &keys->v[i];
+	struct scheme_key *key = &keys->v[keys->n];
 	const char *after = rules->secret_prefix;
 
-	if (decode(rules, &secrets[i], key))
+	if (decode(rules, secret, key))
 		return fault(error, i, "is not %s%s%s",
 		    names[rules->secret_encoding], *after ? " behind " : "",
 		    after);
@@ -266,37 +267,122 @@ prepare(const struct scheme_rules *rules, const struct scheme_secret *secrets,
 	return 0;
 }
 
+static void
+clear_key(struct scheme_key *key)
+{
+	for (size_t hash = 0; hash < SCHEME_HASH__MAX; hash++)
+		EVP_MAC_CTX_free(key->mac[hash]);
+	EVP_PKEY_free(key->pkey);
+	if (key->p)
+		OPENSSL_cleanse(key->p, key->len);
+	free(key->p);
+	*key = (struct scheme_key){0};
+}
+
+/* The secrets of a source, and which of them some scheme can use. */
+struct given {
+	const struct scheme_secret *secrets;
+	size_t n;
+	bool *used;
+};
+
+/* The keys of one scheme: of those secrets that it can use.  NULL without
+ * memory; `error` is about the first that nobody can use so far. */
+static struct scheme_keys *
+open_keys(const struct scheme_rules *rules, const struct given *given,
+    char error[SCHEME_ERROR_SIZE])
+{
+	struct scheme_keys *keys = calloc(1, sizeof(*keys));
+	char ignored[SCHEME_ERROR_SIZE];
+	bool told = false;
+
+	if (!keys)
+		return NULL;
+	keys->v = calloc(given->n + 1, sizeof(*keys->v));
+	keys->hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+	if (!keys->v || !keys->hmac) {
+		scheme_keys_free(keys);
+		return NULL;
+	}
+	for (size_t i = 0; i < given->n; i++) {
+		bool tell = !told && !given->used[i];
+
+		if (prepare(rules, keys, &given->secrets[i], i,
+			tell ? error : ignored) == 0) {
+			keys->n++;
+			given->used[i] = true;
+		} else {
+			clear_key(&keys->v[keys->n]);
+			told = told || tell;
+		}
+	}
+	return keys;
+}
+
+/* The keys of a scheme and of those it is linked with. */
+static struct scheme_keys *
+open_all(const struct scheme *scheme, const struct given *given,
+    char error[SCHEME_ERROR_SIZE])
+{
+	size_t n = scheme->n_others, i;
+	struct scheme_keys **others = calloc(n + 1, sizeof(*others));
+	struct scheme_keys *keys = NULL;
+	char ignored[SCHEME_ERROR_SIZE];
+
+	if (!others)
+		return NULL;
+	for (i = 0; i < n; i++) {
+		others[i] = open_keys(scheme->others[i]->rules, given, ignored);
+		if (!others[i])
+			goto fail;
+	}
+	/* last, so that `error` is about what no other one can use */
+	keys = open_keys(scheme->rules, given, error);
+	if (!keys)
+		goto fail;
+	keys->others = others;
+	keys->n_others = n;
+	return keys;
+fail:
+	while (i-- > 0)
+		scheme_keys_free(others[i]);
+	free(others);
+	return NULL;
+}
+
+static bool
+all_used(const struct given *given)
+{
+	for (size_t i = 0; i < given->n; i++)
+		if (!given->used[i])
+			return false;
+	return true;
+}
+
 struct scheme_keys *
 scheme_keys_new(const struct scheme *scheme,
     const struct scheme_secret *secrets, size_t n,
     char error[SCHEME_ERROR_SIZE])
 {
-	const struct scheme_rules *rules = scheme->rules;
-	struct scheme_keys *keys;
+	struct given given = {secrets, n, NULL};
+	struct scheme_keys *keys = NULL;
 
-	if (n == 0 && rules->kind != SCHEME_KIND_NONE) {
+	if (n == 0 && scheme->rules->kind != SCHEME_KIND_NONE) {
 		(void)snprintf(error, SCHEME_ERROR_SIZE, "no secret is given");
 		return NULL;
 	}
-	keys = calloc(1, sizeof(*keys));
+	given.used = calloc(n + 1, sizeof(*given.used));
+	if (given.used)
+		keys = open_all(scheme, &given, error);
 	if (!keys)
-		goto memory;
-	keys->v = calloc(n + 1, sizeof(*keys->v));
-	keys->hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-	if (!keys->v || !keys->hmac)
-		goto memory;
-	for (; keys->n < n; keys->n++) {
-		if (prepare(rules, secrets, keys->n, keys, error)) {
-			keys->n++;
-			scheme_keys_free(keys);
-			return NULL;
-		}
+		(void)snprintf(
+		    error, SCHEME_ERROR_SIZE, "no memory for the secrets");
+	if (keys && !all_used(&given)) {
+		scheme_keys_free(keys);
+		keys = NULL;
 	}
+	free(given.used);
 	return keys;
-memory:
-	(void)snprintf(error, SCHEME_ERROR_SIZE, "no memory for the secrets");
-	scheme_keys_free(keys);
-	return NULL;
 }
 
 void
@@ -304,16 +390,11 @@ scheme_keys_free(struct scheme_keys *keys)
 {
 	if (!keys)
 		return;
-	for (size_t i = 0; i < keys->n; i++) {
-		struct scheme_key *key = &keys->v[i];
-
-		for (size_t hash = 0; hash < SCHEME_HASH__MAX; hash++)
-			EVP_MAC_CTX_free(key->mac[hash]);
-		EVP_PKEY_free(key->pkey);
-		if (key->p)
-			OPENSSL_cleanse(key->p, key->len);
-		free(key->p);
-	}
+	for (size_t i = 0; i < keys->n_others; i++)
+		scheme_keys_free(keys->others[i]);
+	free(keys->others);
+	for (size_t i = 0; i < keys->n; i++)
+		clear_key(&keys->v[i]);
 	EVP_MAC_free(keys->hmac);
 	free(keys->v);
 	free(keys);

@@ -324,13 +324,11 @@ check_signatures(struct scheme_proof *proof)
 }
 
 static enum scheme_result
-check_all(struct scheme_proof *proof)
+check_taken(struct scheme_proof *proof)
 {
-	enum scheme_result result = scheme_take(proof);
+	enum scheme_result result = scheme_look_if(
+	    &proof->look, &proof->rules->require, &proof->verdict->where);
 
-	if (result == SCHEME_OK)
-		result = scheme_look_if(&proof->look, &proof->rules->require,
-		    &proof->verdict->where);
 	if (result == SCHEME_OK)
 		result = check_time(proof);
 	if (result == SCHEME_OK)
@@ -338,29 +336,57 @@ check_all(struct scheme_proof *proof)
 	return result;
 }
 
-enum scheme_result
-scheme_verify(const struct scheme *scheme, const struct scheme_keys *keys,
+/* Verify by one scheme.  Whether its signature was there at all. */
+static bool
+verify_by(const struct scheme *scheme, const struct scheme_keys *keys,
     const struct scheme_request *request, struct scheme_verdict *verdict)
 {
 	struct scheme_proof proof;
+	bool is_there;
 
-	*verdict = (struct scheme_verdict){.result = SCHEME_OK, .where = ""};
-	if (scheme->rules->kind == SCHEME_KIND_NONE)
-		return SCHEME_OK;
-	if (!keys || keys->n == 0 || scheme->rules->kind == SCHEME_KIND_UNSET) {
-		verdict->result = SCHEME_ERROR;
-		return SCHEME_ERROR;
-	}
+	*verdict = (struct scheme_verdict){.scheme = scheme, .where = ""};
 	memset(&proof, 0, sizeof(proof));
 	proof.rules = scheme->rules;
 	proof.keys = keys;
 	proof.verdict = verdict;
 	scheme_look_init(&proof.look, scheme->rules, request);
-	verdict->result = check_all(&proof);
+	verdict->result = scheme_take(&proof);
+	is_there = verdict->result == SCHEME_OK;
+	if (is_there)
+		verdict->result = check_taken(&proof);
 	scheme_look_clear(&proof.look);
 	OPENSSL_cleanse(proof.digest, sizeof(proof.digest));
 	buf_clear(&proof.message);
 	for (size_t i = 0; i < proof.n_texts; i++)
 		scheme_text_clear(&proof.texts[i]);
+	return is_there;
+}
+
+enum scheme_result
+scheme_verify(const struct scheme *scheme, const struct scheme_keys *keys,
+    const struct scheme_request *request, struct scheme_verdict *verdict)
+{
+	struct scheme_verdict other;
+	bool done = false;
+
+	*verdict = (struct scheme_verdict){
+	    .result = SCHEME_ERROR, .scheme = scheme, .where = ""};
+	if (scheme->rules->kind == SCHEME_KIND_NONE) {
+		verdict->result = SCHEME_OK;
+		return SCHEME_OK;
+	}
+	if (!keys || scheme->rules->kind == SCHEME_KIND_UNSET)
+		return SCHEME_ERROR;
+	if (keys->n > 0)
+		done = verify_by(scheme, keys, request, verdict);
+	for (size_t i = 0; i < keys->n_others && !done; i++) {
+		if (keys->others[i]->n == 0)
+			continue;
+		done = verify_by(
+		    scheme->others[i], keys->others[i], request, &other);
+		/* where none is there, the first says what is missing */
+		if (done || verdict->result == SCHEME_ERROR)
+			*verdict = other;
+	}
 	return verdict->result;
 }
