@@ -16,6 +16,7 @@
 #include "../shared/buf.h"
 #include "../shared/config.h"
 #include "../shared/log.h"
+#include "../shared/notify.h"
 #include "../shared/process.h"
 #include "gate.h"
 #include "listen.h"
@@ -111,12 +112,15 @@ load(const char *option)
 static void
 reload(struct gate *gate, const char *option)
 {
-	struct config *config = load(option);
+	struct config *config;
 
+	notify_reloading();
+	config = load(option);
 	if (config != NULL && gate_reload(gate, config) == 0)
 		log_info("reloaded", log_str("config", config->hash));
 	else
 		log_error("not reloaded", log_str("path", config_path(option)));
+	notify_ready(NULL);
 	config_unref(config);
 }
 
@@ -163,6 +167,7 @@ drain(const sigset_t *set, struct pool *pool, struct gate *gate)
 	const struct timespec pause = {.tv_nsec = WATCH_MS * 100000L};
 
 	log_info("draining", LOG_NONE);
+	notify_stopping();
 	gate_drain(gate);
 	pool_drain(pool);
 	while (!pool_is_idle(pool)) {
@@ -194,6 +199,7 @@ run_fastcgi(struct config *config, struct listen *listen, const char *option)
 		log_info("started", log_str("version", GAFF_VERSION),
 		    log_str("config", config->hash),
 		    log_int("sources", config->n_sources));
+		notify_ready("serving");
 		run_until_stopped(&set, pool, gate, option);
 		listen_retire(listen);
 		drain(&set, pool, gate);

@@ -6,12 +6,14 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "../shared/clock.h"
 #include "../shared/log.h"
+#include "../shared/notify.h"
 #include "../shared/zsock.h"
 #include "server_impl.h"
 
@@ -179,12 +181,24 @@ refresh_counts(struct server *s)
 	}
 }
 
+/* From this thread: a disk that hangs is seen by the watchdog too. */
+static void
+sign_of_life(const struct server *s)
+{
+	char status[64];
+
+	(void)snprintf(status, sizeof(status), "%s, gateways linked: %zu",
+	    s->stopping ? "stopping" : control_state(s), links_count(s->links));
+	notify_alive(status);
+}
+
 static void
 beat(struct server *s, int64_t boot_ms)
 {
 	s->beat_at_ms = boot_ms + BEAT_MS;
 	check_room(s);
 	control_beat(s, boot_ms);
+	sign_of_life(s);
 	refresh_counts(s);
 	s->purging = true;
 }
@@ -222,6 +236,7 @@ on_signal(struct server *s)
 		log_info("stopping",
 		    log_int("stop_after_ms", s->worker->stop_after_ms));
 		s->stopping = true;
+		notify_stopping();
 		dispatch_push(s->dispatch, task);
 	}
 }
@@ -447,6 +462,7 @@ server_open(const struct server_options *options)
 	log_info("accepting", log_str("worker", s->worker->name),
 	    log_str("config", s->config->hash),
 	    log_str("version", GAFF_VERSION));
+	notify_ready("accepting");
 	return s;
 }
 

@@ -5,6 +5,7 @@
 #include "../shared/buf.h"
 #include "../shared/clock.h"
 #include "../shared/log.h"
+#include "../shared/notify.h"
 #include "../shared/process.h"
 #include "filter_check.h"
 #include "server_impl.h"
@@ -101,15 +102,18 @@ void
 server_reload(struct server *s)
 {
 	struct buf errors = {0};
-	struct config *config = config_load(
-	    config_path(s->config_option), CONFIG_ROLE_WORKER, &errors, NULL);
+	struct config *config;
 
+	notify_reloading();
+	config = config_load(
+	    config_path(s->config_option), CONFIG_ROLE_WORKER, &errors, NULL);
 	if (config == NULL)
 		process_log_lines(LOG_LEVEL_ERROR, "reload refused", &errors);
 	else if (!is_usable(s, config))
 		config_unref(config);
 	else
 		use(s, config);
+	notify_ready(NULL);
 	buf_clear(&errors);
 }
 
