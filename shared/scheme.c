@@ -46,32 +46,22 @@ copy_setting(struct scheme_setting *to, const struct scheme_setting *from)
 	return 0;
 }
 
+/* One scheme without those it is linked with. */
 static void
-clear_others(struct scheme *scheme)
+free_one(struct scheme *scheme)
 {
-	for (size_t i = 0; i < scheme->n_others; i++)
-		scheme_free(scheme->others[i]);
-	free(scheme->others);
-	scheme->others = NULL;
-	scheme->n_others = 0;
+	if (!scheme)
+		return;
+	for (size_t i = 0; scheme->settings && i < scheme_n_keys(); i++)
+		clear_setting(&scheme->settings[i]);
+	free(scheme->settings);
+	scheme_rules_free(scheme->rules);
+	free(scheme->name);
+	free(scheme);
 }
 
-/* Link with a copy. */
-static int
-add_other(struct scheme *scheme, const struct scheme *other)
-{
-	struct scheme **others = realloc(
-	    scheme->others, (scheme->n_others + 1) * sizeof(struct scheme *));
-
-	if (!others)
-		return -1;
-	scheme->others = others;
-	others[scheme->n_others] = scheme_new(other->name, other);
-	return others[scheme->n_others] && ++scheme->n_others > 0 ? 0 : -1;
-}
-
-struct scheme *
-scheme_new(const char *name, const struct scheme *base)
+static struct scheme *
+new_one(const char *name, const struct scheme *base)
 {
 	struct scheme *scheme = calloc(1, sizeof(*scheme));
 	char error[SCHEME_ERROR_SIZE];
@@ -87,29 +77,61 @@ scheme_new(const char *name, const struct scheme *base)
 			goto fail;
 		scheme->settings[i].inherited = true;
 	}
-	for (size_t i = 0; base && i < base->n_others; i++)
-		if (add_other(scheme, base->others[i]))
-			goto fail;
 	scheme->rules = scheme_compile(scheme, error);
 	if (scheme->rules)
 		return scheme;
 fail:
-	scheme_free(scheme);
+	free_one(scheme);
 	return NULL;
+}
+
+static void
+clear_others(struct scheme *scheme)
+{
+	for (size_t i = 0; i < scheme->n_others; i++)
+		free_one(scheme->others[i]);
+	free(scheme->others);
+	scheme->others = NULL;
+	scheme->n_others = 0;
+}
+
+/* Link with a copy. */
+static int
+add_other(struct scheme *scheme, const struct scheme *other)
+{
+	struct scheme **others = realloc(
+	    scheme->others, (scheme->n_others + 1) * sizeof(struct scheme *));
+
+	if (!others)
+		return -1;
+	scheme->others = others;
+	others[scheme->n_others] = new_one(other->name, other);
+	if (!others[scheme->n_others])
+		return -1;
+	scheme->n_others++;
+	return 0;
+}
+
+struct scheme *
+scheme_new(const char *name, const struct scheme *base)
+{
+	struct scheme *scheme = new_one(name, base);
+
+	for (size_t i = 0; scheme && base && i < base->n_others; i++) {
+		if (add_other(scheme, base->others[i])) {
+			scheme_free(scheme);
+			return NULL;
+		}
+	}
+	return scheme;
 }
 
 void
 scheme_free(struct scheme *scheme)
 {
-	if (!scheme)
-		return;
-	for (size_t i = 0; scheme->settings && i < scheme_n_keys(); i++)
-		clear_setting(&scheme->settings[i]);
-	free(scheme->settings);
-	clear_others(scheme);
-	scheme_rules_free(scheme->rules);
-	free(scheme->name);
-	free(scheme);
+	if (scheme)
+		clear_others(scheme);
+	free_one(scheme);
 }
 
 int
@@ -187,16 +209,20 @@ scheme_is_none(const struct scheme *scheme)
 	return scheme->rules->kind == SCHEME_KIND_NONE;
 }
 
+static bool
+signs_url(const struct scheme_rules *rules)
+{
+	return scheme_template_has(rules->template, SCHEME_PART_URL) ||
+	       scheme_template_has(rules->template, SCHEME_PART_URL_NO_QUERY);
+}
+
 bool
 scheme_needs_url(const struct scheme *scheme)
 {
-	const struct scheme_template *template = scheme->rules->template;
-
 	for (size_t i = 0; i < scheme->n_others; i++)
-		if (scheme_needs_url(scheme->others[i]))
+		if (signs_url(scheme->others[i]->rules))
 			return true;
-	return scheme_template_has(template, SCHEME_PART_URL) ||
-	       scheme_template_has(template, SCHEME_PART_URL_NO_QUERY);
+	return signs_url(scheme->rules);
 }
 
 int64_t
@@ -297,7 +323,7 @@ hides(
     const struct scheme *scheme, enum scheme_place_kind kind, const char *name)
 {
 	for (size_t i = 0; i < scheme->n_others; i++)
-		if (hides(scheme->others[i], kind, name))
+		if (hides_itself(scheme->others[i]->rules, kind, name))
 			return true;
 	return hides_itself(scheme->rules, kind, name);
 }

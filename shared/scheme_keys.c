@@ -279,6 +279,17 @@ clear_key(struct scheme_key *key)
 	*key = (struct scheme_key){0};
 }
 
+/* The keys of one scheme. */
+static void
+free_set(struct scheme_keys *keys)
+{
+	for (size_t i = 0; i < keys->n; i++)
+		clear_key(&keys->v[i]);
+	EVP_MAC_free(keys->hmac);
+	free(keys->v);
+	free(keys);
+}
+
 /* The secrets of a source, and which of them some scheme can use. */
 struct given {
 	const struct scheme_secret *secrets;
@@ -301,7 +312,7 @@ open_keys(const struct scheme_rules *rules, const struct given *given,
 	keys->v = calloc(given->n + 1, sizeof(*keys->v));
 	keys->hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
 	if (!keys->v || !keys->hmac) {
-		scheme_keys_free(keys);
+		free_set(keys);
 		return NULL;
 	}
 	for (size_t i = 0; i < given->n; i++) {
@@ -345,7 +356,7 @@ open_all(const struct scheme *scheme, const struct given *given,
 	return keys;
 fail:
 	while (i-- > 0)
-		scheme_keys_free(others[i]);
+		free_set(others[i]);
 	free(others);
 	return NULL;
 }
@@ -391,11 +402,7 @@ scheme_keys_free(struct scheme_keys *keys)
 	if (!keys)
 		return;
 	for (size_t i = 0; i < keys->n_others; i++)
-		scheme_keys_free(keys->others[i]);
+		free_set(keys->others[i]);
 	free(keys->others);
-	for (size_t i = 0; i < keys->n; i++)
-		clear_key(&keys->v[i]);
-	EVP_MAC_free(keys->hmac);
-	free(keys->v);
-	free(keys);
+	free_set(keys);
 }
