@@ -65,6 +65,8 @@ static const struct config_gateway gateway_defaults = {
 
 /* ---- [scheme] ---- */
 
+static const struct config_key no_keys[] = {{NULL}};
+
 const struct scheme *
 config_scheme_lookup(void *arg, const char *name)
 {
@@ -93,7 +95,6 @@ set_scheme_key(
 static void
 load_scheme(struct config_loader *l, const struct config_section *section)
 {
-	static const struct config_key none[] = {{NULL}};
 	struct config *config = l->config;
 	struct scheme *scheme = scheme_new(section->name, NULL);
 	struct scheme **schemes = realloc(
@@ -108,7 +109,7 @@ load_scheme(struct config_loader *l, const struct config_section *section)
 		return;
 	}
 	schemes[config->n_schemes++] = scheme;
-	config_section_apply(l, section, none, scheme, set_scheme_key);
+	config_section_apply(l, section, no_keys, scheme, set_scheme_key);
 	if (scheme_link(scheme, config_scheme_lookup, l->config, error) != 0 ||
 	    scheme_check(scheme, error) != 0)
 		config_fault(&l->faults, &section->where, "scheme %s: %s",
@@ -117,47 +118,50 @@ load_scheme(struct config_loader *l, const struct config_section *section)
 
 /* ---- the whole ---- */
 
-enum section_name { NAME_NONE, NAME_ONE };
-
-static const struct {
-	const char *kind;
-	enum section_name name;
-} kinds[] = {
-    {"gateway", NAME_NONE},
-    {"log", NAME_NONE},
-    {"store", NAME_NONE},
-    {"dead_letter", NAME_NONE},
-    {"scheme", NAME_ONE},
-    {"worker", NAME_ONE},
-    {"source", NAME_ONE},
-    {"route", NAME_ONE},
+const struct config_section_kind config_kinds[] = {
+    {"gateway", false, gateway_keys},
+    {"log", false, log_keys},
+    {"store", false, config_store_keys},
+    {"dead_letter", false, config_dead_letter_keys},
+    {"scheme", true, no_keys},
+    {"worker", true, config_worker_keys},
+    {"source", true, config_source_keys},
+    {"route", true, config_route_keys},
+    {NULL},
 };
 
-enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
-
 static bool
-check_head(struct config_loader *l, const struct config_section *section)
+is_known(const char *kind)
+{
+	const struct config_section_kind *row = config_kinds;
+
+	while (row->kind != NULL && strcmp(row->kind, kind) != 0)
+		row++;
+	return row->kind != NULL;
+}
+
+static void
+unknown_kind(struct config_loader *l, const struct config_section *section)
 {
 	struct config_nearest nearest = {.to = section->kind};
-	size_t i;
+	const struct config_section_kind *row;
 
-	for (i = 0; i < KINDS; i++) {
-		if (strcmp(kinds[i].kind, section->kind) == 0)
-			break;
-		config_nearest_try(&nearest, kinds[i].kind);
-	}
-	if (i == KINDS) {
-		config_fault(&l->faults, &section->where,
-		    "unknown section [%s]%s%s%s", section->kind,
-		    nearest.best ? " (" : "", nearest.best ? nearest.best : "",
-		    nearest.best ? "?)" : "");
-		return false;
-	}
-	if ((kinds[i].name == NAME_ONE) == (section->name[0] != '\0'))
+	for (row = config_kinds; row->kind != NULL; row++)
+		config_nearest_try(&nearest, row->kind);
+	config_fault(&l->faults, &section->where, "unknown section [%s]%s%s%s",
+	    section->kind, nearest.best ? " (" : "",
+	    nearest.best ? nearest.best : "", nearest.best ? "?)" : "");
+}
+
+static bool
+is_well_named(struct config_loader *l, const struct config_section_kind *row,
+    const struct config_section *section)
+{
+	if (row->named == (section->name[0] != '\0'))
 		return true;
 	config_fault(&l->faults, &section->where,
-	    kinds[i].name == NAME_ONE ? "[%s] needs a name: [%s NAME]"
-				      : "[%s] takes no name: [%s]",
+	    row->named ? "[%s] needs a name: [%s NAME]"
+		       : "[%s] takes no name: [%s]",
 	    section->kind, section->kind);
 	return false;
 }
@@ -175,14 +179,14 @@ config_section_of(
 	return &text->sections[i];
 }
 
-/* Known, well named, and not there already. */
+/* Well named, and not there already. */
 static bool
 check_section(struct config_loader *l, const struct config_text *text,
-    const struct config_section *section)
+    const struct config_section_kind *row, const struct config_section *section)
 {
 	const struct config_section *first;
 
-	if (!check_head(l, section))
+	if (!is_well_named(l, row, section))
 		return false;
 	first = config_section_of(text, section->kind, section->name);
 	if (first == section)
@@ -226,25 +230,23 @@ static void
 load_sections(struct config_loader *l, const struct config_text *text)
 {
 	struct config_singles singles;
-	size_t k, i;
+	const struct config_section_kind *row;
+	const struct config_section *section;
+	size_t i;
 
 	l->config->gateway = gateway_defaults;
 	l->config->gateway.prefix = config_copy(l, "/hooks");
 	config_singles_init(l, &singles);
-	/* In the order of `kinds`: what others build on comes first. */
-	for (k = 0; k < KINDS; k++)
-		for (i = 0; i < text->n; i++)
-			if (strcmp(text->sections[i].kind, kinds[k].kind) ==
-				0 &&
-			    check_section(l, text, &text->sections[i]))
-				load_kind(l, &text->sections[i], &singles);
-	for (i = 0; i < text->n; i++) {
-		for (k = 0; k < KINDS; k++)
-			if (strcmp(text->sections[i].kind, kinds[k].kind) == 0)
-				break;
-		if (k == KINDS)
-			(void)check_head(l, &text->sections[i]);
-	}
+	for (row = config_kinds; row->kind != NULL; row++)
+		for (i = 0; i < text->n; i++) {
+			section = &text->sections[i];
+			if (strcmp(section->kind, row->kind) == 0 &&
+			    check_section(l, text, row, section))
+				load_kind(l, section, &singles);
+		}
+	for (i = 0; i < text->n; i++)
+		if (!is_known(text->sections[i].kind))
+			unknown_kind(l, &text->sections[i]);
 	config_singles_clear(&singles);
 }
 

@@ -45,6 +45,22 @@ struct config_key {
 	bool continues; /* may go on in lines that begin with a blank */
 };
 
+/* One row a kind of section, in the order in which they are loaded: what others
+ * build on comes first; ends with a NULL kind.  The keys of a scheme are
+ * scheme_key()'s, and a source takes them too. */
+struct config_section_kind {
+	const char *kind;
+	bool named; /* [kind NAME] */
+	const struct config_key *keys;
+};
+
+extern const struct config_section_kind config_kinds[];
+extern const struct config_key config_store_keys[];
+extern const struct config_key config_dead_letter_keys[];
+extern const struct config_key config_worker_keys[];
+extern const struct config_key config_source_keys[];
+extern const struct config_key config_route_keys[];
+
 /*
  * Put the entries of a section into `object` as `keys` says.  Unknown keys go
  * to `other` when that is not NULL and it returns true; else they are faults
@@ -107,8 +123,7 @@ struct config_singles {
 	struct config_store store;
 	struct config_dead_letter dead_letter;
 };
-extern const struct config_key config_store_keys[];
-extern const struct config_key config_dead_letter_keys[];
+
 void
 config_singles_init(struct config_loader *l, struct config_singles *singles);
 void config_singles_clear(struct config_singles *singles);

@@ -250,7 +250,7 @@ set_failing_over(
 
 #define ROUTE(member)                                                          \
 	(offsetof(struct draft, route) + offsetof(struct config_route, member))
-static const struct config_key route_keys[] = {
+const struct config_key config_route_keys[] = {
     {"source", CONFIG_LIST, ROUTE(source)},
     {"type", CONFIG_LIST, ROUTE(type)},
     {"filter", CONFIG_TEXT, ROUTE(filter), .continues = true},
@@ -440,7 +440,7 @@ config_load_route(struct config_loader *l, const struct config_section *section)
 	struct config *config = l->config;
 	struct config_route *routes;
 
-	config_section_apply(l, section, route_keys, &draft, NULL);
+	config_section_apply(l, section, config_route_keys, &draft, NULL);
 	finish(l, section, &draft);
 	routes =
 	    realloc(config->routes, (config->n_routes + 1) * sizeof(*routes));

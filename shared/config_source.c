@@ -105,7 +105,7 @@ set_scheme(
 #define SOURCE(member)                                                         \
 	(offsetof(struct draft, source) +                                      \
 	    offsetof(struct config_source, member))
-static const struct config_key source_keys[] = {
+const struct config_key config_source_keys[] = {
     {"host", CONFIG_TEXT, SOURCE(host)},
     {"path", CONFIG_CUSTOM, .set = set_path},
     {"scheme", CONFIG_CUSTOM, .set = set_scheme},
@@ -305,7 +305,8 @@ config_load_source(
 		return;
 	}
 	find_scheme(l, section, &draft);
-	config_section_apply(l, section, source_keys, &draft, set_scheme_key);
+	config_section_apply(
+	    l, section, config_source_keys, &draft, set_scheme_key);
 	draft.source.name = config_copy(l, section->name);
 	if (draft.source.scheme != NULL) {
 		fill_defaults(l, section, &draft.source);

@@ -96,7 +96,7 @@ set_metrics(
 }
 
 #define WORKER(member) offsetof(struct config_worker, member)
-static const struct config_key worker_keys[] = {
+const struct config_key config_worker_keys[] = {
     {"data", CONFIG_ENDPOINT, WORKER(data)},
     {"control", CONFIG_ENDPOINT, WORKER(control)},
     {"admin", CONFIG_ENDPOINT, WORKER(admin)},
@@ -216,7 +216,7 @@ config_load_worker(struct config_loader *l,
 	worker->stop_after_ms = 30000;
 	worker->max_running = 2 * sysconf(_SC_NPROCESSORS_ONLN);
 	copy_singles(l, worker, singles);
-	config_section_apply(l, section, worker_keys, worker, NULL);
+	config_section_apply(l, section, config_worker_keys, worker, NULL);
 	if (worker->name == NULL)
 		return;
 	if (worker->data == NULL)
