@@ -82,18 +82,19 @@ print_sources(const json_t *status)
 	    "last refused"};
 	struct out_table *table;
 	char text[OUT_TEXT_SIZE];
-	const json_t *name;
-	size_t i;
+	json_t *sources = json_object_get(status, "sources");
+	const char *name;
+	const json_t *counters;
 
-	if (json_array_size(json_object_get(status, "sources")) == 0)
+	if (json_object_size(sources) == 0)
 		return 0;
 	table = out_table_new(headers, 7);
-	json_array_foreach(json_object_get(status, "sources"), i, name)
+	json_object_foreach(sources, name, counters)
 	{
 		struct status_source sum;
 
-		status_source(status, json_string_value(name), &sum);
-		out_cell(table, json_string_value(name));
+		status_source(counters, &sum);
+		out_cell(table, name[0] != '\0' ? name : "(none)");
 		out_cellf(table, "%lld", (long long)sum.accepted);
 		out_cellf(table, "%lld", (long long)sum.duplicate);
 		out_cellf(table, "%lld", (long long)sum.refused);

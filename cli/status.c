@@ -30,30 +30,17 @@ status_sum(const json_t *status, struct status_sums *sums)
 }
 
 void
-status_source(const json_t *status, const char *name, struct status_source *sum)
+status_source(const json_t *counters, struct status_source *sum)
 {
-	const json_t *gateway, *source;
-	int64_t last_ms;
-	size_t i;
-
-	*sum = (struct status_source){.reason = ""};
-	json_array_foreach(json_object_get(status, "gateways"), i, gateway)
-	{
-		source =
-		    json_object_get(json_object_get(gateway, "sources"), name);
-		sum->accepted += out_number(source, "accepted");
-		sum->duplicate += out_number(source, "duplicate");
-		sum->refused += out_number(source, "refused");
-		sum->unavailable += out_number(source, "unavailable");
-		last_ms = out_number(source, "last_accepted_ms");
-		if (last_ms > sum->last_accepted_ms)
-			sum->last_accepted_ms = last_ms;
-		last_ms = out_number(source, "last_refused_ms");
-		if (last_ms > sum->last_refused_ms) {
-			sum->last_refused_ms = last_ms;
-			sum->reason = out_member(source, "reason");
-		}
-	}
+	*sum = (struct status_source){
+	    .accepted = out_number(counters, "accepted"),
+	    .duplicate = out_number(counters, "duplicate"),
+	    .refused = out_number(counters, "refused"),
+	    .unavailable = out_number(counters, "unavailable"),
+	    .last_accepted_ms = out_number(counters, "last_accepted_ms"),
+	    .last_refused_ms = out_number(counters, "last_refused_ms"),
+	    .reason = out_member(counters, "reason"),
+	};
 }
 
 __attribute__((format(printf, 2, 3))) static void

@@ -30,12 +30,11 @@ struct status_source {
 	int64_t unavailable;
 	int64_t last_accepted_ms;
 	int64_t last_refused_ms;
-	const char *reason; /* of the last refusal; belongs to `status` */
+	const char *reason; /* of the last refusal; belongs to `counters` */
 };
 
-/* The counters of a source, of all gateways that are linked now. */
-void status_source(
-    const json_t *status, const char *name, struct status_source *sum);
+/* The counters of one source, a member of `sources`. */
+void status_source(const json_t *counters, struct status_source *sum);
 
 /* An array of sentences, empty when all is well; NULL without memory. */
 json_t *status_problems(const json_t *status);

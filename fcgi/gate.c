@@ -38,7 +38,8 @@ struct request {
 	struct params params;
 	struct ingest ingest;
 	int64_t begun_us;
-	size_t bytes; /* of the body */
+	bool has_body; /* it was read */
+	size_t bytes;  /* of the body */
 };
 
 /* ---- the log ---- */
@@ -140,6 +141,17 @@ log_plain(const struct request *request)
 
 /* ---- ending a request ---- */
 
+/* Count the answer a request gets. */
+static void
+count(const struct request *request, int code)
+{
+	const struct tally_answer answer = {.code = code,
+	    .us = clock_boot_us() - request->begun_us,
+	    .body_size = request->has_body ? (int64_t)request->bytes : -1};
+
+	tally_answered(tally_of(request), &answer);
+}
+
 static void
 request_free(struct request *request)
 {
@@ -185,6 +197,7 @@ refuse(struct request *request)
 		else
 			log_refused(request, &refused, suppressed);
 	}
+	count(request, reply_status(&refused));
 	(void)reply_refused(&answer, &refused);
 	request_end(request, &answer);
 }
@@ -209,6 +222,7 @@ answered(void *waiter, const struct link_answer *answer)
 	event_id_format(answer->id, id);
 	accepted.id = id;
 	tally_accepted(tally_of(request), accepted.duplicate, clock_wall_ms());
+	count(request, reply_accepted_status(accepted.source));
 	(void)reply_accepted(&out, &accepted);
 	log_stored(request, answer, id);
 	request_end(request, &out);
@@ -251,6 +265,7 @@ read_body(struct request *request)
 	}
 	read = request->front->ops->read(
 	    request->front, body, length + 1, &request->bytes);
+	request->has_body = true;
 	if (read == FRONT_END && request->bytes == length)
 		return body;
 	(void)ingest_refuse(ingest, REFUSAL_LENGTH);
@@ -312,6 +327,7 @@ answer_handshake(struct request *request)
 
 	log_info("handshake", log_str("source", source_name(request)),
 	    log_str("remote", request->ingest.remote));
+	count(request, request->ingest.answer.status);
 	(void)reply_handshake(&answer, &request->ingest.answer);
 	request_end(request, &answer);
 }
@@ -380,6 +396,7 @@ gate_serve(struct gate *gate, struct front *front)
 	request->snapshot = current(gate);
 	request->ingest = (struct ingest){0};
 	request->begun_us = clock_boot_us();
+	request->has_body = false;
 	request->bytes = 0;
 	step = read_head(request);
 	if (step == INGEST_READ) {
@@ -395,9 +412,9 @@ gate_serve(struct gate *gate, struct front *front)
 /* ---- the gate itself ---- */
 
 static json_t *
-counters(void *arg)
+counters(void *arg, struct tally_cursor *cursor)
 {
-	return tallies_json(arg);
+	return tallies_json(arg, cursor);
 }
 
 struct gate *

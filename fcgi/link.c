@@ -46,6 +46,7 @@ struct link {
 	struct config *in_use; /* whose workers the peers are */
 	struct buf instance;   /* hexadecimal */
 	char host[65];
+	int64_t started_ms; /* wall time */
 	link_counters_fn *counters;
 	void *counters_arg;
 	zmq_pollitem_t *items;
@@ -84,20 +85,17 @@ on_heard(void *arg, struct peer *peer)
 }
 
 static json_t *
-describe(void *arg, bool beat)
+describe(void *arg, struct tally_cursor *told)
 {
 	struct link *link = arg;
-	json_t *object = json_pack("{s:s, s:i, s:s, s:s, s:i, s:s}", "instance",
-	    buf_str(&link->instance), "protocol", WIRE_PROTOCOL, "version",
-	    GAFF_VERSION, "host", link->host, "pid", (int)getpid(), "config",
-	    link->in_use->hash);
-	json_t *counters = NULL;
+	json_t *counters = link->counters(link->counters_arg, told);
 
-	if (beat && object != NULL)
-		counters = link->counters(link->counters_arg);
-	if (counters != NULL)
-		(void)json_object_set_new(object, "counters", counters);
-	return object;
+	return json_pack("{s:s, s:i, s:s, s:s, s:i, s:s, s:I, s:I, s:o*}",
+	    "instance", buf_str(&link->instance), "protocol", WIRE_PROTOCOL,
+	    "version", GAFF_VERSION, "host", link->host, "pid", (int)getpid(),
+	    "config", link->in_use->hash, "started_ms",
+	    (json_int_t)link->started_ms, "parked",
+	    (json_int_t)atomic_load(&link->parked), "counters", counters);
 }
 
 /* ---- workers come and go ---- */
@@ -283,6 +281,8 @@ run(void *arg)
 			peer_read(waiters->peers[i], link->now_ms);
 		tick(link);
 	}
+	for (size_t i = 0; i < waiters->n_peers; i++)
+		peer_farewell(waiters->peers[i]);
 	swap_peers(link, NULL, NULL, 0);
 	return NULL;
 }
@@ -425,6 +425,7 @@ prepare(struct link *link, const struct link_options *options)
 	struct waiters *waiters = &link->waiters;
 
 	link->now_ms = clock_boot_ms();
+	link->started_ms = clock_wall_ms();
 	link->config = config_ref(options->config);
 	link->counters = options->counters;
 	link->counters_arg = options->counters_arg;

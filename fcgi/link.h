@@ -17,6 +17,7 @@
 
 #include "../shared/config.h"
 #include "../shared/event.h"
+#include "tally.h"
 
 struct link;
 
@@ -39,8 +40,9 @@ struct link_answer {
 /* Called on the link thread, once for each event handed over. */
 typedef void link_answer_fn(void *waiter, const struct link_answer *answer);
 
-/* The gateway's counters so far, for BEAT: a new reference or NULL. */
-typedef json_t *link_counters_fn(void *arg);
+/* The gateway's counters that a worker has not been told yet, for HELLO and
+ * BEAT: tallies_json(). */
+typedef json_t *link_counters_fn(void *arg, struct tally_cursor *cursor);
 
 struct link_options {
 	struct config *config; /* a reference is taken */

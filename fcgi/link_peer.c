@@ -24,6 +24,7 @@ enum {
 	DOCTOR_FIRST_MS = 1000,
 	DOCTOR_MS = 60000,
 	READ_MAX = 1024, /* messages in one go */
+	FAREWELL_MS = 200,
 };
 
 enum state { DOWN, GREETING, PROBING, UP };
@@ -43,7 +44,8 @@ struct peer {
 	uint8_t id[WIRE_LINK_LEN];
 
 	enum state state;
-	uint64_t boot; /* 0: none known */
+	uint64_t boot;            /* 0: none known */
+	struct tally_cursor told; /* which counters it knows */
 	bool accepting;
 	size_t credit_events;
 	size_t credit_bytes;
@@ -146,6 +148,7 @@ reopen(struct peer *peer, const char *why, int64_t now_ms)
 	if (open_sockets(peer) != 0)
 		close_sockets(peer);
 	peer->boot = 0;
+	peer->told = (struct tally_cursor){0};
 	peer->accepting = false;
 	peer->probes = 0;
 	peer->spoken_ms = 0;
@@ -278,24 +281,45 @@ send_json(void *socket, enum wire_type type, json_t *object)
 	return rc;
 }
 
+/* A HELLO or BEAT.  What it says counts as told when it was sent. */
+static int
+send_state(struct peer *peer, enum wire_type type)
+{
+	struct tally_cursor told = peer->told;
+	json_t *state = peer->handler.describe(peer->handler.arg, &told);
+
+	if (send_json(peer->control, type, state) != 0)
+		return -1;
+	peer->told = told;
+	return 0;
+}
+
 static void
 send_hello(struct peer *peer, int64_t now_ms)
 {
-	json_t *hello = peer->handler.describe(peer->handler.arg, false);
-
 	peer->spoken_ms = now_ms;
-	if (send_json(peer->control, WIRE_HELLO, hello) == 0 &&
-	    peer->state == DOWN)
+	if (send_state(peer, WIRE_HELLO) == 0 && peer->state == DOWN)
 		enter(peer, GREETING, now_ms);
 }
 
 static void
 send_beat(struct peer *peer, int64_t now_ms)
 {
-	json_t *beat = peer->handler.describe(peer->handler.arg, true);
-
 	peer->spoken_ms = now_ms;
-	(void)send_json(peer->control, WIRE_BEAT, beat);
+	(void)send_state(peer, WIRE_BEAT);
+}
+
+void
+peer_farewell(struct peer *peer)
+{
+	const int linger_ms = FAREWELL_MS;
+
+	if (peer->state != UP)
+		return;
+	(void)zmq_setsockopt(
+	    peer->control, ZMQ_LINGER, &linger_ms, sizeof linger_ms);
+	while (send_state(peer, WIRE_BEAT) == 0 && peer->told.next != NULL)
+		;
 }
 
 static void
@@ -353,8 +377,10 @@ on_state(struct peer *peer, const json_t *object, int64_t now_ms)
 		peer->boot = boot;
 		peer->probes = 0;
 		enter(peer, PROBING, now_ms);
-		if (another)
+		if (another) {
+			peer->told = (struct tally_cursor){0};
 			peer->handler.lost(peer->handler.arg, peer, false);
+		}
 		send_probe(peer, now_ms);
 	}
 	peer->handler.heard(peer->handler.arg, peer);

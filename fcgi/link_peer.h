@@ -24,6 +24,7 @@
 #include "../shared/config.h"
 #include "../shared/wire.h"
 #include "link_sends.h"
+#include "tally.h"
 
 struct peer;
 
@@ -38,13 +39,16 @@ struct peer_handler {
 	void (*lost)(void *arg, struct peer *peer, bool closed);
 	/* The worker was heard; it may take more than before. */
 	void (*heard)(void *arg, struct peer *peer);
-	/* Who we are, for HELLO and (`beat`) BEAT; a new reference. */
-	json_t *(*describe)(void *arg, bool beat);
+	/* Who we are, for HELLO and BEAT, and what the worker has not been told
+	 * yet; a new reference. */
+	json_t *(*describe)(void *arg, struct tally_cursor *told);
 };
 
 /* Sockets that connect to a worker.  NULL without memory. */
 struct peer *peer_new(void *context, const struct config_worker *worker,
     const struct peer_handler *handler, int64_t now_ms);
+/* Tell the worker the last counters, for which freeing then waits a little. */
+void peer_farewell(struct peer *peer);
 /* Its credit must be settled before; NULL is fine. */
 void peer_free(struct peer *peer);
 

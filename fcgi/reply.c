@@ -82,6 +82,12 @@ wanted_answer(const struct config_source *source)
 }
 
 int
+reply_accepted_status(const struct config_source *source)
+{
+	return wanted_answer(source).status;
+}
+
+int
 reply_accepted(struct buf *out, const struct reply_accepted *accepted)
 {
 	struct wanted wanted = wanted_answer(accepted->source);

@@ -31,6 +31,9 @@ struct reply_accepted {
 /* The source's own answer, else its scheme's, else ours. */
 int reply_accepted(struct buf *out, const struct reply_accepted *accepted);
 
+/* Its status: 2xx. */
+int reply_accepted_status(const struct config_source *source);
+
 struct reply_refused {
 	enum refusal refusal;
 	const char *id;                     /* of the request */

@@ -41,7 +41,7 @@ fill(struct snapshot *snapshot, struct tallies *tallies)
 		if (snapshot->tallies[i] == NULL)
 			return -1;
 	}
-	snapshot->tallies[config->n_sources] = tallies_get(tallies, "-");
+	snapshot->tallies[config->n_sources] = tallies_get(tallies, "");
 	return snapshot->tallies[config->n_sources] == NULL ? -1 : 0;
 }
 

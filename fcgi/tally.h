@@ -16,8 +16,9 @@
 #include "refusal.h"
 
 enum {
-	TALLY_LINES = 10,         /* log lines a minute per source and reason */
-	TALLY_JSON_SOURCES = 128, /* in one BEAT, so that it stays small */
+	TALLY_LINES = 10, /* log lines a minute per source and reason */
+	TALLY_CODES = 16, /* different answers of a source: a closed list */
+	TALLY_JSON_BYTES = 60000, /* of a frame on control (WIRE_CONTROL_MAX) */
 };
 
 struct tallies;
@@ -27,7 +28,7 @@ struct tallies *tallies_new(void); /* NULL without memory */
 void tallies_free(struct tallies *tallies);
 
 /* The tally of a source, made when there is none; lives as long as `tallies`.
- * NULL without memory. */
+ * "" is that of requests to no source.  NULL without memory. */
 struct tally *tallies_get(struct tallies *tallies, const char *name);
 
 void tally_accepted(struct tally *tally, bool duplicate, int64_t wall_ms);
@@ -37,14 +38,30 @@ void tally_accepted(struct tally *tally, bool duplicate, int64_t wall_ms);
 bool
 tally_refused(struct tally *tally, enum refusal refusal, unsigned *suppressed);
 
+/* The answer to any request. */
+struct tally_answer {
+	int code;          /* HTTP status */
+	int64_t us;        /* from its first byte to the answer */
+	int64_t body_size; /* -1: its body was not read */
+};
+
+void tally_answered(struct tally *tally, const struct tally_answer *answer);
+
 /* Whether a line about plain HTTP may be logged. */
 bool tally_plain(struct tally *tally, unsigned *suppressed);
 
+/* How far a listener has been told; begins zeroed: it knows nothing. */
+struct tally_cursor {
+	uint64_t known; /* changes up to this one are told */
+	uint64_t round; /* what `known` becomes when all have been looked at */
+	struct tally *next; /* the next to look at; NULL: no round is begun */
+};
+
 /*
- * {NAME: {accepted, duplicate, refused, unavailable, last_accepted_ms,
- * last_refused_ms, reason}} of sources with any request; at most
- * TALLY_JSON_SOURCES, the others in the next calls.  A new reference or NULL.
+ * {NAME: {…}} as docs/WIRE.md says (HELLO and BEAT) of the sources that changed
+ * since they were told, as many as TALLY_JSON_BYTES allow; while `cursor->next`
+ * is not NULL another call gives the others.  A new reference or NULL.
  */
-json_t *tallies_json(struct tallies *tallies);
+json_t *tallies_json(struct tallies *tallies, struct tally_cursor *cursor);
 
 #endif

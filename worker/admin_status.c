@@ -79,15 +79,20 @@ fail:
 	return NULL;
 }
 
+/* The counters of every source that is configured or was told of. */
 static json_t *
-sources_json(const struct config *config)
+sources_json(struct admin_context *context)
 {
-	json_t *list = json_array();
+	json_t *totals = context->links != NULL ? links_totals(context->links)
+						: json_object();
+	json_t *all = json_object();
 
-	for (size_t i = 0; i < config->n_sources && list != NULL; i++)
-		json_array_append_new(
-		    list, json_string(config->sources[i].name));
-	return list;
+	for (size_t i = 0; i < context->config->n_sources && all != NULL; i++)
+		(void)json_object_set_new(
+		    all, context->config->sources[i].name, json_object());
+	(void)json_object_update(all, totals);
+	json_decref(totals);
+	return all;
 }
 
 static json_t *
@@ -133,9 +138,9 @@ admin_status(struct admin_context *context, const json_t *args)
 	    context->config->hash, "started_at",
 	    admin_json_time(context->started_at_ms), "store",
 	    store_json(context), "gateways", links(context), "sources",
-	    sources_json(context->config), "routes",
-	    routes_json(context, counts, n), "unrouted", (json_int_t)unrouted,
-	    "unmatched", (json_int_t)unmatched);
+	    sources_json(context), "routes", routes_json(context, counts, n),
+	    "unrouted", (json_int_t)unrouted, "unmatched",
+	    (json_int_t)unmatched);
 	free(counts);
 	return admin_ok(data);
 }

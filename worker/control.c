@@ -62,7 +62,7 @@ send_welcome(struct server *s, const void *id, size_t id_len)
 /* ---- from gateways ---- */
 
 static void
-on_hello(struct server *s, zmq_msg_t *id, const json_t *hello)
+on_hello(struct server *s, zmq_msg_t *id, json_t *hello)
 {
 	bool is_new = links_heard(s->links, zmq_msg_data(id), zmq_msg_size(id),
 	    hello, clock_boot_ms());
@@ -79,7 +79,7 @@ on_hello(struct server *s, zmq_msg_t *id, const json_t *hello)
 }
 
 static void
-on_beat(struct server *s, zmq_msg_t *id, const json_t *beat)
+on_beat(struct server *s, zmq_msg_t *id, json_t *beat)
 {
 	/* A link this start has not heard of yet needs its WELCOME. */
 	if (links_heard(s->links, zmq_msg_data(id), zmq_msg_size(id), beat,

@@ -424,7 +424,8 @@ static int
 open_parts(struct server *s)
 {
 	if (getrandom(&s->boot, sizeof(s->boot), 0) != sizeof(s->boot) ||
-	    open_signals(s) != 0 || (s->links = links_new()) == NULL ||
+	    open_signals(s) != 0 ||
+	    (s->links = links_new(s->started_at_ms)) == NULL ||
 	    (s->stats = stats_new()) == NULL ||
 	    (s->inbox = tasks_new(wake, s)) == NULL) {
 		log_error("cannot start", log_str("error", strerror(errno)));

@@ -47,10 +47,11 @@ on_heard(void *arg, struct peer *peer)
 }
 
 static json_t *
-describe(void *arg, bool beat)
+describe(void *arg, struct tally_cursor *told)
 {
 	(void)arg;
-	return json_pack("{s:b}", "beat", beat);
+	(void)told;
+	return json_object();
 }
 
 /* ---- the workers' side ---- */

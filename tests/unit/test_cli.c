@@ -220,11 +220,11 @@ static const char good_status[] =
     "{\"worker\":\"local\",\"version\":\"1\",\"state\":\"accepting\","
     "\"config\":\"aa\",\"store\":{\"free_bytes\":100,\"reserve_bytes\":10},"
     "\"gateways\":[{\"host\":\"web1\",\"pid\":7,\"version\":\"1\","
-    "\"config\":\"aa\",\"sources\":{\"stripe\":{\"accepted\":3,\"refused\":1,"
-    "\"last_refused_ms\":5,\"reason\":\"mismatch\"}}},"
-    "{\"host\":\"web2\",\"pid\":8,\"version\":\"1\",\"config\":\"aa\","
-    "\"sources\":{\"stripe\":{\"accepted\":4,\"last_accepted_ms\":9,"
-    "\"last_refused_ms\":2,\"reason\":\"too_old\"}}}],"
+    "\"config\":\"aa\"},"
+    "{\"host\":\"web2\",\"pid\":8,\"version\":\"1\",\"config\":\"aa\"}],"
+    "\"sources\":{\"stripe\":{\"accepted\":7,\"refused\":1,"
+    "\"last_accepted_ms\":9,\"last_refused_ms\":5,"
+    "\"reason\":\"mismatch\"},\"idle\":{}},"
     "\"routes\":[{\"route\":\"paid\",\"pending\":2,\"waiting\":1,"
     "\"running\":1,\"dead\":4,\"exhausted\":0,"
     "\"oldest_at\":\"2026-09-21T14:13:00.000Z\"}]}";
@@ -296,12 +296,16 @@ test_sums(void **state)
 	assert_int_equal(sums.running, 1);
 	assert_int_equal(sums.waiting, 3);
 	assert_int_equal(sums.dead, 4);
-	status_source(status, "stripe", &source);
+	status_source(
+	    json_object_get(json_object_get(status, "sources"), "stripe"),
+	    &source);
 	assert_int_equal(source.accepted, 7);
 	assert_int_equal(source.refused, 1);
 	assert_int_equal(source.last_accepted_ms, 9);
 	assert_string_equal(source.reason, "mismatch");
-	status_source(status, "lost", &source);
+	status_source(
+	    json_object_get(json_object_get(status, "sources"), "idle"),
+	    &source);
 	assert_int_equal(source.accepted, 0);
 	assert_string_equal(source.reason, "");
 	json_decref(status);
