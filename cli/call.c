@@ -38,6 +38,28 @@ call_load(enum config_role role)
 	return config;
 }
 
+struct config *
+call_load_workers(size_t *n_faults)
+{
+	static bool warned;
+	const char *path = config_path(NULL);
+	struct config *config;
+
+	*n_faults = 0;
+	config = config_load_workers(path, n_faults);
+	if (config == NULL || (*n_faults > 0 && config->n_workers == 0)) {
+		config_unref(config);
+		return call_load(CONFIG_ROLE_NONE); /* says why */
+	}
+	if (*n_faults > 0 && !warned)
+		fprintf(stderr,
+		    "gaff: warning: %s has %zu fault%s (gaff check says "
+		    "which); running processes keep the one they have\n",
+		    path, *n_faults, *n_faults == 1 ? "" : "s");
+	warned = *n_faults > 0;
+	return config;
+}
+
 const struct config_worker *
 call_pick(const struct config *config, const char *name)
 {
@@ -58,6 +80,12 @@ call_pick(const struct config *config, const char *name)
 		fprintf(stderr, " %s", config->workers[i].name);
 	fputc('\n', stderr);
 	return NULL;
+}
+
+bool
+call_is_here(const struct config_worker *worker)
+{
+	return strncmp(worker->admin, "ipc:", 4) == 0;
 }
 
 /* ---- why a connection does not come about ---- */
@@ -164,12 +192,13 @@ struct call *
 call_open(const char *worker)
 {
 	struct call *call = calloc(1, sizeof(*call));
+	size_t n_faults;
 
 	if (call == NULL) {
 		perror("gaff");
 		return NULL;
 	}
-	call->config = call_load(CONFIG_ROLE_NONE);
+	call->config = call_load_workers(&n_faults);
 	if (call->config == NULL)
 		goto fail;
 	call->worker = call_pick(call->config, worker);

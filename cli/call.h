@@ -1,8 +1,10 @@
 /*
  * call - ask a worker over its admin socket
  *
- * Reads the configuration (no secrets), picks the worker and connects.  Every
- * failure is said on standard error, in a sentence, where it is found.
+ * Reads the configuration (no secrets), picks the worker and connects.  A
+ * configuration with faults does not stand in the way: there is a warning,
+ * once, and only its workers are known.  Every failure is said on standard
+ * error, in a sentence, where it is found.
  */
 
 #ifndef CLI_CALL_H
@@ -34,6 +36,13 @@ call_ask(struct call *call, const char *verb, json_t *args, int64_t *next);
 /* The configuration for a verb that needs no worker; NULL after its errors
  * were printed. */
 struct config *call_load(enum config_role role);
+
+/* The same for one that asks workers and needs nothing else: faults are a
+ * warning; how many there are goes to *n_faults. */
+struct config *call_load_workers(size_t *n_faults);
+
+/* Whether the worker runs on this host: its admin socket is ipc. */
+bool call_is_here(const struct config_worker *worker);
 
 /* The worker a verb means; NULL after a sentence with the names to choose. */
 const struct config_worker *

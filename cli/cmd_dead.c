@@ -54,7 +54,8 @@ static const struct options show_options = {
 struct config *
 dead_open(const struct dead_common *c, const struct config_worker **worker)
 {
-	struct config *config = call_load(CONFIG_ROLE_NONE);
+	size_t n_faults;
+	struct config *config = call_load_workers(&n_faults);
 
 	if (config == NULL)
 		return NULL;

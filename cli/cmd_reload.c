@@ -65,8 +65,7 @@ tell_all(const struct call *call, const json_t *status)
 	int failed = 0;
 	size_t i;
 
-	/* the admin socket of a worker elsewhere is no ipc */
-	if (strncmp(call_worker(call)->admin, "ipc:", 4) == 0)
+	if (call_is_here(call_worker(call)))
 		failed += tell("worker", out_number(status, "pid")) != 0;
 	json_array_foreach(json_object_get(status, "gateways"), i,
 	    gateway) if (is_here(gateway)) failed +=

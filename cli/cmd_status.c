@@ -3,8 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../shared/clock.h"
-#include "../shared/units.h"
 #include "call.h"
 #include "cmd.h"
 #include "options.h"
@@ -28,138 +26,25 @@ static const struct options options = {
     .specs = specs,
 };
 
+/* What the file would change, if a worker on this host read it. */
 static void
-print_head(const json_t *status)
+judge_file(const struct config *config, size_t n_faults, json_t *status)
 {
-	const json_t *store = json_object_get(status, "store");
-	char up[OUT_TEXT_SIZE], used[OUT_TEXT_SIZE], left[OUT_TEXT_SIZE];
+	const char *runs = out_member(status, "config");
+	json_t *problem = NULL;
 
-	printf("worker %-8s %s   up %s   gaff %s   config %s   store %s, "
-	       "%s free, sync %.1f ms\n",
-	    out_member(status, "worker"), out_member(status, "state"),
-	    out_since(out_member(status, "started_at"), up),
-	    out_member(status, "version"), out_member(status, "config"),
-	    units_format_bytes(
-		out_number(store, "used_bytes"), used, sizeof(used)),
-	    units_format_bytes(
-		out_number(store, "free_bytes"), left, sizeof(left)),
-	    (double)out_number(store, "sync_us") / 1000);
-}
-
-static void
-print_queue(const json_t *status)
-{
-	const json_t *gateways = json_object_get(status, "gateways");
-	struct status_sums sums;
-
-	status_sum(status, &sums);
-	printf("gateways        %zu linked\n", json_array_size(gateways));
-	printf("queue           %lld running  %lld waiting  %lld being buried  "
-	       "%lld dead  %lld unrouted  %lld unmatched\n",
-	    (long long)sums.running, (long long)sums.waiting,
-	    (long long)sums.exhausted, (long long)sums.dead,
-	    (long long)out_number(status, "unrouted"),
-	    (long long)out_number(status, "unmatched"));
-}
-
-static const char *
-ago(int64_t wall_ms, char out[OUT_TEXT_SIZE])
-{
-	char text[CLOCK_TEXT_SIZE], since[OUT_TEXT_SIZE];
-
-	if (wall_ms == 0)
-		return "never";
-	clock_format(wall_ms, text);
-	snprintf(out, OUT_TEXT_SIZE, "%.20s ago", out_since(text, since));
-	return out;
-}
-
-static int
-print_sources(const json_t *status)
-{
-	static const char *const headers[] = {"source", ">accepted",
-	    ">duplicate", ">refused", ">unavailable", "last accepted",
-	    "last refused"};
-	struct out_table *table;
-	char text[OUT_TEXT_SIZE];
-	json_t *sources = json_object_get(status, "sources");
-	const char *name;
-	const json_t *counters;
-
-	if (json_object_size(sources) == 0)
-		return 0;
-	table = out_table_new(headers, 7);
-	json_object_foreach(sources, name, counters)
-	{
-		struct status_source sum;
-
-		status_source(counters, &sum);
-		out_cell(table, name[0] != '\0' ? name : "(none)");
-		out_cellf(table, "%lld", (long long)sum.accepted);
-		out_cellf(table, "%lld", (long long)sum.duplicate);
-		out_cellf(table, "%lld", (long long)sum.refused);
-		out_cellf(table, "%lld", (long long)sum.unavailable);
-		out_cell(table, ago(sum.last_accepted_ms, text));
-		out_cellf(table, "%s%s%s", ago(sum.last_refused_ms, text),
-		    sum.reason[0] != '\0' ? "  " : "", sum.reason);
-	}
-	return out_table_print(table);
-}
-
-/* What keeps a route from going on. */
-static const char *
-describe_route(const json_t *route)
-{
-	if (out_flag(route, "orphaned"))
-		return "not configured";
-	if (!out_flag(route, "enabled"))
-		return "not enabled";
-	return out_flag(route, "paused") ? "paused" : "";
-}
-
-static int
-print_routes(const json_t *status)
-{
-	static const char *const headers[] = {"route", ">delivered", ">dead",
-	    ">cancelled", ">running", ">waiting", "oldest", "note"};
-	struct out_table *table;
-	char text[OUT_TEXT_SIZE];
-	const json_t *route;
-	size_t i;
-
-	if (json_array_size(json_object_get(status, "routes")) == 0)
-		return 0;
-	table = out_table_new(headers, 8);
-	json_array_foreach(json_object_get(status, "routes"), i, route)
-	{
-		out_cell(table, out_member(route, "route"));
-		out_cellf(
-		    table, "%lld", (long long)out_number(route, "delivered"));
-		out_cellf(table, "%lld", (long long)out_number(route, "dead"));
-		out_cellf(
-		    table, "%lld", (long long)out_number(route, "cancelled"));
-		out_cellf(
-		    table, "%lld", (long long)out_number(route, "running"));
-		out_cellf(table, "%lld", (long long)status_waiting(route));
-		out_cell(
-		    table, out_since(out_member(route, "oldest_at"), text));
-		out_cell(table, describe_route(route));
-	}
-	return out_table_print(table);
-}
-
-static void
-print_status(const json_t *status)
-{
-	const json_t *problem;
-	size_t i;
-
-	print_head(status);
-	print_queue(status);
-	print_sources(status);
-	print_routes(status);
-	json_array_foreach(json_object_get(status, "problems"), i, problem)
-	    printf("PROBLEM  %s\n", json_string_value(problem));
+	if (n_faults > 0)
+		problem = json_sprintf("%s has %zu fault%s, no process could "
+				       "start with it; gaff check",
+		    config->path, n_faults, n_faults == 1 ? "" : "s");
+	else if (strcmp(runs, config->hash) != 0)
+		problem = json_sprintf(
+		    "%s has changed to %s, worker %s runs %s; gaff reload",
+		    config->path, config->hash, out_member(status, "worker"),
+		    runs);
+	if (problem != NULL)
+		json_array_append_new(
+		    json_object_get(status, "problems"), problem);
 }
 
 /* The worker's answer with its problems, or what stands for a lost one. */
@@ -173,14 +58,18 @@ ask_worker(const char *name)
 		status = call_ask(call, "status", json_object(), NULL);
 	call_close(call);
 	if (status == NULL)
-		return json_pack("{s:s, s:s, s:[s]}", "worker", name, "state",
-		    "unreachable", "problems", "the worker does not answer");
+		return json_pack("{s:s, s:s, s:[o]}", "worker", name, "state",
+		    "unreachable", "problems",
+		    json_sprintf("worker %s does not answer, senders get 503; "
+				 "see its log (journalctl -u gaff-worker)",
+			name));
 	json_object_set_new(status, "problems", status_problems(status));
+	json_object_set_new(status, "notes", status_notes(status));
 	return status;
 }
 
 static int
-ask_all(const struct config *config, json_t *all)
+ask_all(const struct config *config, size_t n_faults, json_t *all)
 {
 	int status = CMD_DONE;
 
@@ -193,6 +82,9 @@ ask_all(const struct config *config, json_t *all)
 		one = ask_worker(name);
 		if (one == NULL || json_array_append_new(all, one) != 0)
 			return CMD_FAILED;
+		if (json_object_get(one, "store") != NULL &&
+		    call_is_here(&config->workers[i]))
+			judge_file(config, n_faults, one);
 		if (json_array_size(json_object_get(one, "problems")) > 0)
 			status = CMD_FAILED;
 	}
@@ -205,25 +97,24 @@ cmd_status(int argc, char **argv)
 	int first = options_read(&options, argc, argv), status = CMD_FAILED;
 	struct config *config;
 	json_t *all, *one;
-	size_t i;
+	size_t i, n_faults;
 
 	if (first <= 0)
 		return options_exit(first);
-	config = call_load(CONFIG_ROLE_NONE);
+	config = call_load_workers(&n_faults);
 	if (config == NULL)
 		return CMD_FAILED;
 	all = json_array();
 	if (config->n_workers == 0 || worker != NULL)
 		if (call_pick(config, worker) == NULL)
 			goto out;
-	status = ask_all(config, all);
+	status = ask_all(config, n_faults, all);
 	if (json)
 		out_json(all);
 	else
 		json_array_foreach(all, i, one)
 		{
-			if (json_object_get(one, "store") != NULL)
-				print_status(one);
+			status_print(one);
 		}
 out:
 	json_decref(all);

@@ -249,16 +249,27 @@ out_time(const char *rfc3339, char out[OUT_TEXT_SIZE])
 const char *
 out_since(const char *rfc3339, char out[OUT_TEXT_SIZE])
 {
-	int64_t then_ms, gone_ms;
+	int64_t then_ms;
 
 	if (clock_parse(rfc3339, &then_ms) != 0)
 		return "–";
-	gone_ms = clock_wall_ms() - then_ms;
+	return out_ago(then_ms, out);
+}
+
+const char *
+out_ago(int64_t wall_ms, char out[OUT_TEXT_SIZE])
+{
+	return out_age(clock_wall_ms() - wall_ms, out);
+}
+
+const char *
+out_age(int64_t ms, char out[OUT_TEXT_SIZE])
+{
 	/* whole seconds are what people want to read */
-	gone_ms = gone_ms < 1000 ? 0 : gone_ms / 1000 * 1000;
-	if (gone_ms == 0)
-		return "0s";
-	return units_format_ms(gone_ms, out, OUT_TEXT_SIZE);
+	snprintf(out, OUT_TEXT_SIZE, "0s");
+	if (ms < 1000)
+		return out;
+	return units_format_ms(ms / 1000 * 1000, out, OUT_TEXT_SIZE);
 }
 
 bool

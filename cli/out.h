@@ -55,6 +55,10 @@ bool out_flag(const json_t *object, const char *name);
 const char *out_time(const char *rfc3339, char out[OUT_TEXT_SIZE]);
 const char *out_since(const char *rfc3339, char out[OUT_TEXT_SIZE]);
 
+/* The same for milliseconds that went by, and for those since a wall time. */
+const char *out_age(int64_t ms, char out[OUT_TEXT_SIZE]);
+const char *out_ago(int64_t wall_ms, char out[OUT_TEXT_SIZE]);
+
 /* Ask on the terminal; true for y or yes.  False without a terminal. */
 bool out_ask(const char *question);
 /* Whether somebody is there to be asked. */

@@ -293,38 +293,87 @@ directory_of(const char *path)
 	return strndup(path, slash == path ? 1 : (size_t)(slash - path));
 }
 
+/* All but the workers. */
+static void
+clear_rules(struct config *config)
+{
+	size_t i;
+
+	for (i = 0; i < config->n_routes; i++)
+		config_route_clear(&config->routes[i]);
+	for (i = 0; i < config->n_sources; i++)
+		config_source_clear(&config->sources[i]);
+	for (i = 0; i < config->n_schemes; i++)
+		scheme_free(config->schemes[i]);
+	config->n_routes = config->n_sources = config->n_schemes = 0;
+}
+
+/* Read and check all of it into l->config, and the faults. */
+static void
+load(struct config_loader *l, const char *path)
+{
+	struct config_text text = {0};
+
+	l->config = new_config(path);
+	if (l->config == NULL ||
+	    (l->directory = directory_of(l->config->path)) == NULL) {
+		l->faults.no_memory = true;
+		return;
+	}
+	config_text_read(l->config->path, &text, &l->faults, &l->warnings);
+	memcpy(l->config->hash, text.hash, sizeof(text.hash));
+	l->config->n_files = text.n_files;
+	load_sections(l, &text);
+	if (!l->faults.no_memory)
+		check_whole(l, &text);
+	config_text_clear(&text);
+	free(l->directory);
+}
+
 struct config *
 config_load(const char *path, enum config_role role, struct buf *errors,
     struct buf *warnings)
 {
-	struct config_loader l = {.config = new_config(path), .role = role};
-	struct config_text text = {0};
+	struct config_loader l = {.role = role};
 	bool good;
 
-	if (l.config == NULL ||
-	    (l.directory = directory_of(l.config->path)) == NULL) {
-		(void)buf_add_str(errors, "out of memory\n");
-		config_unref(l.config);
-		return NULL;
-	}
-	config_text_read(l.config->path, &text, &l.faults, &l.warnings);
-	memcpy(l.config->hash, text.hash, sizeof(text.hash));
-	l.config->n_files = text.n_files;
-	load_sections(&l, &text);
-	if (!l.faults.no_memory)
-		check_whole(&l, &text);
-
+	load(&l, path);
 	good = l.faults.n == 0 && !l.faults.no_memory;
 	config_faults_print(&l.faults, errors);
 	if (good && warnings != NULL)
 		config_faults_print(&l.warnings, warnings);
 	config_faults_clear(&l.warnings);
-	config_text_clear(&text);
-	free(l.directory);
 	if (good)
 		return l.config;
 	config_unref(l.config);
 	return NULL;
+}
+
+struct config *
+config_load_workers(const char *path, size_t *n_faults)
+{
+	struct config_loader l = {.role = CONFIG_ROLE_NONE};
+	struct config *config;
+	size_t kept = 0, i;
+
+	load(&l, path);
+	config = l.config;
+	*n_faults = l.faults.n;
+	if (l.faults.no_memory) {
+		config_unref(config);
+		config = NULL;
+	} else if (l.faults.n > 0) {
+		clear_rules(config);
+		for (i = 0; i < config->n_workers; i++)
+			if (config->workers[i].admin != NULL)
+				config->workers[kept++] = config->workers[i];
+			else
+				config_worker_clear(&config->workers[i]);
+		config->n_workers = kept;
+	}
+	config_faults_clear(&l.faults);
+	config_faults_clear(&l.warnings);
+	return config;
 }
 
 const char *
@@ -348,29 +397,17 @@ config_ref(struct config *config)
 	return config;
 }
 
-static void
-clear_parts(struct config *config)
-{
-	size_t i;
-
-	for (i = 0; i < config->n_workers; i++)
-		config_worker_clear(&config->workers[i]);
-	for (i = 0; i < config->n_routes; i++)
-		config_route_clear(&config->routes[i]);
-	for (i = 0; i < config->n_sources; i++)
-		config_source_clear(&config->sources[i]);
-	for (i = 0; i < config->n_schemes; i++)
-		scheme_free(config->schemes[i]);
-}
-
 void
 config_unref(struct config *config)
 {
 	struct counted *counted = (struct counted *)config;
+	size_t i;
 
 	if (config == NULL || atomic_fetch_sub(&counted->references, 1) != 1)
 		return;
-	clear_parts(config);
+	clear_rules(config);
+	for (i = 0; i < config->n_workers; i++)
+		config_worker_clear(&config->workers[i]);
 	free(config->workers);
 	free(config->routes);
 	free(config->sources);

@@ -170,6 +170,13 @@ struct config {
 struct config *config_load(const char *path, enum config_role role,
     struct buf *errors, struct buf *warnings);
 
+/*
+ * The workers of a configuration that may have faults, to ask them why.  Those
+ * with what it takes to reach them are there; sources, routes and schemes only
+ * when *n_faults is 0.  NULL without memory.
+ */
+struct config *config_load_workers(const char *path, size_t *n_faults);
+
 /* The path to read: `option`, else GAFF_CONFIG, else /etc/gaff/gaff.conf. */
 const char *config_path(const char *option);
 

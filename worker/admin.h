@@ -15,7 +15,9 @@
 #include <jansson.h>
 
 #include "../shared/config.h"
+#include "hours.h"
 #include "links.h"
+#include "stats.h"
 #include "store.h"
 
 struct admin_context {
@@ -24,6 +26,9 @@ struct admin_context {
 	const struct config *config;
 	const struct config_worker *worker;
 	const struct links *links;
+	const struct stats *stats;
+	const struct hours *hours;
+	double per_second;     /* events that come */
 	const char *state;     /* accepting, draining, full */
 	int64_t started_at_ms; /* wall time */
 	int64_t sync_us;       /* duration of the last commit */

@@ -29,12 +29,18 @@ static enum store_result
 run_batch(struct server *s, bool with_intake)
 {
 	enum store_result result = s->ops->begin(s->store);
+	bool with_hours = s->hours_due;
 	int64_t start_us;
 
+	/* Should they be what there is no room for, the next batch goes without
+	 * them, and the next beat brings them again. */
+	s->hours_due = false;
 	if (result == STORE_OK && with_intake)
 		result = intake_put(s);
 	if (result == STORE_OK)
 		result = apply_tasks(s);
+	if (result == STORE_OK && with_hours)
+		result = hours_save(s->hours, s->ops, s->store);
 	if (result == STORE_OK) {
 		start_us = clock_boot_us();
 		result = s->ops->commit(s->store);
@@ -43,6 +49,8 @@ run_batch(struct server *s, bool with_intake)
 	if (result == STORE_OK) {
 		stats_commit(
 		    s->stats, s->sync_us, with_intake ? s->intake.n : 0);
+		if (with_hours)
+			hours_saved(s->hours);
 		return result;
 	}
 	s->ops->rollback(s->store);
@@ -199,14 +207,26 @@ beat(struct server *s, int64_t boot_ms)
 	check_room(s);
 	control_beat(s, boot_ms);
 	sign_of_life(s);
+	server_hours_feed(s, boot_ms);
 	refresh_counts(s);
 	s->purging = true;
+}
+
+/* The counters alone, when no batch has come that could take them along. */
+static void
+save_hours(struct server *s)
+{
+	if (!s->hours_due || s->kept != NULL)
+		return;
+	if (run_batch(s, false) == STORE_BROKEN)
+		s->failed = true;
 }
 
 /* Work for when nothing waits; whether there is more. */
 static bool
 serve_idle(struct server *s)
 {
+	save_hours(s);
 	if (s->unmatching) {
 		server_unmatch(s);
 		return true;
@@ -293,6 +313,8 @@ serve_last(struct server *s)
 	for (i = 0; i < STOP_ROUNDS && !s->failed; i++)
 		if (!serve_round(s))
 			break;
+	server_hours_feed(s, clock_boot_ms());
+	save_hours(s);
 }
 
 int
@@ -388,7 +410,12 @@ open_store(struct server *s)
 	if ((s->ops = store_pick(s->store_config.url)) == NULL)
 		return -1;
 	s->store = s->ops->open(&options);
-	return s->store != NULL ? 0 : -1;
+	if (s->store == NULL)
+		return -1;
+	return hours_load(s->hours, s->ops, s->store, options.now_ms) ==
+		       STORE_OK
+		   ? 0
+		   : -1;
 }
 
 static int
@@ -427,6 +454,7 @@ open_parts(struct server *s)
 	    open_signals(s) != 0 ||
 	    (s->links = links_new(s->started_at_ms)) == NULL ||
 	    (s->stats = stats_new()) == NULL ||
+	    (s->hours = hours_new()) == NULL ||
 	    (s->inbox = tasks_new(wake, s)) == NULL) {
 		log_error("cannot start", log_str("error", strerror(errno)));
 		return -1;
@@ -516,6 +544,7 @@ server_close(struct server *s)
 	tasks_free(s->inbox);
 	links_free(s->links);
 	stats_free(s->stats);
+	hours_free(s->hours);
 	close_fd(s->signal_fd);
 	close_fd(s->wake_fd);
 	config_unref(s->config);

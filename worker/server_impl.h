@@ -15,6 +15,7 @@
 #include "../shared/config.h"
 #include "../shared/wire.h"
 #include "dispatch.h"
+#include "hours.h"
 #include "links.h"
 #include "server.h"
 #include "stats.h"
@@ -97,6 +98,7 @@ struct server {
 	struct task *kept;   /* taken, not applied yet: in order */
 	struct links *links;
 	struct stats *stats;
+	struct hours *hours;
 	struct intake intake;
 	struct feed feed;
 	struct after after;
@@ -106,6 +108,10 @@ struct server {
 	int64_t beat_at_ms;    /* boot clock: the next one */
 	int64_t retry_at_ms;   /* boot clock: no room before */
 	int64_t sync_us;       /* of the last commit */
+	int64_t fed_at_ms;     /* boot clock: when `hours` was fed */
+	uint64_t fed_events;   /* events that had come by then */
+	double per_second;     /* events that came between the last two times */
+	bool hours_due;        /* `hours` wants to be in the next commit */
 	int64_t unmatch_after; /* cursor of a reload's second matching */
 	bool unmatching;
 	bool purging;               /* retention has work left */
@@ -129,6 +135,11 @@ int64_t server_frame_max(const struct config *config);
 void server_reload(struct server *s);
 /* One step of matching unmatched events again; inside no batch. */
 void server_unmatch(struct server *s);
+
+/* ---- server_hours.c ---- */
+
+/* Once a beat: what was counted since the last time belongs to this hour. */
+void server_hours_feed(struct server *s, int64_t boot_ms);
 
 /* ---- intake.c: EVENTs ---- */
 

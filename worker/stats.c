@@ -173,8 +173,10 @@ stats_attempt(struct stats *stats, const char *route, bool delivered,
 	row->failed += !delivered;
 	count(&row->attempt, (double)attempt->ms);
 	count_outcome(row, attempt->outcome);
-	if (delivered)
+	if (delivered) {
+		row->delivered_at_ms = attempt->at_ms + attempt->ms;
 		return;
+	}
 	row->failed_at_ms = attempt->at_ms + attempt->ms;
 	(void)snprintf(row->failed_outcome, sizeof(row->failed_outcome), "%s",
 	    attempt->outcome);

@@ -58,7 +58,8 @@ struct stats_route {
 	struct stats_outcome outcomes[STATS_OUTCOMES_MAX];
 	size_t n_outcomes;
 	struct stats_histogram attempt;
-	int64_t failed_at_ms; /* wall time of the last failure; 0: none */
+	int64_t delivered_at_ms; /* wall time of the last one; 0: none */
+	int64_t failed_at_ms;    /* wall time of the last failure; 0: none */
 	char failed_outcome[STATS_OUTCOME_SIZE];
 	char failed_detail[STATS_DETAIL_SIZE]; /* foreign text, cut */
 };

@@ -167,32 +167,58 @@ support_read(const char *path, size_t *len)
 	return bytes;
 }
 
-/* ---- standard error ---- */
+/* ---- standard error and output ---- */
 
 static int kept_fd = -1;
 static int saved_fd = -1;
 
-void
-support_stderr_begin(void)
+static void
+keep(int fd)
 {
-	kept_fd = memfd_create("stderr", MFD_CLOEXEC);
-	saved_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	kept_fd = memfd_create("kept", MFD_CLOEXEC);
+	saved_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	assert_int_not_equal(kept_fd, -1);
 	assert_int_not_equal(saved_fd, -1);
-	assert_int_equal(dup2(kept_fd, STDERR_FILENO), STDERR_FILENO);
+	assert_int_equal(dup2(kept_fd, fd), fd);
 }
 
-char *
-support_stderr_end(void)
+static char *
+hand_out(int fd)
 {
 	char *text;
 
-	assert_int_equal(dup2(saved_fd, STDERR_FILENO), STDERR_FILENO);
+	assert_int_equal(dup2(saved_fd, fd), fd);
 	text = read_all(kept_fd, NULL);
 	(void)close(saved_fd);
 	(void)close(kept_fd);
 	saved_fd = kept_fd = -1;
 	return text;
+}
+
+void
+support_stderr_begin(void)
+{
+	keep(STDERR_FILENO);
+}
+
+char *
+support_stderr_end(void)
+{
+	return hand_out(STDERR_FILENO);
+}
+
+void
+support_stdout_begin(void)
+{
+	(void)fflush(stdout);
+	keep(STDOUT_FILENO);
+}
+
+char *
+support_stdout_end(void)
+{
+	(void)fflush(stdout);
+	return hand_out(STDOUT_FILENO);
 }
 
 /* ---- texts ---- */

@@ -49,6 +49,10 @@ char *support_read(const char *path, size_t *len);
 void support_stderr_begin(void);
 char *support_stderr_end(void);
 
+/* The same for standard output; not both at a time. */
+void support_stdout_begin(void);
+char *support_stdout_end(void);
+
 /* Bytes of a text of lower-case hexadecimal digits; what is between them, and
  * from `#` to the end of a line, is skipped.  Returns their number. */
 size_t support_unhex(const char *hex, unsigned char *out, size_t size);

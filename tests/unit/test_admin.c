@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../../shared/clock.h"
 #include "../../worker/admin.h"
 #include "support.h"
 
@@ -11,6 +12,8 @@ struct fixture {
 	struct config_worker worker;
 	struct store_ops ops;
 	struct admin_context admin;
+	struct hours *hours;
+	struct stats *stats;
 	unsigned due;
 	unsigned events;
 };
@@ -56,7 +59,13 @@ setup(void **state)
 	    .routes = &f->route,
 	    .n_routes = 1};
 	f->ops = store_memory;
+	f->hours = hours_new();
+	f->stats = stats_new();
+	if (f->hours == NULL || f->stats == NULL)
+		return -1;
 	f->admin = (struct admin_context){
+	    .hours = f->hours,
+	    .stats = f->stats,
 	    .ops = &f->ops,
 	    .store = store_memory.open(&(const struct store_options){
 		.config = &f->worker.store, .worker = worker, .now_ms = 1}),
@@ -76,6 +85,8 @@ teardown(void **state)
 	struct fixture *f = *state;
 
 	store_memory.close(f->admin.store);
+	hours_free(f->hours);
+	stats_free(f->stats);
 	return 0;
 }
 
@@ -342,6 +353,78 @@ test_status(void **state)
 	json_decref(status);
 }
 
+static void
+feed(struct fixture *f, enum store_tally_kind kind, const char *name, int64_t n)
+{
+	const struct store_tally total = {0, kind, name, n};
+
+	hours_feed(f->hours, &total, clock_wall_ms());
+}
+
+/* What is counted by the hour, and how the last attempts ended. */
+static void
+test_status_counts(void **state)
+{
+	static const struct store_attempt failed = {.at_ms = 1790000000000,
+	    .ms = 5,
+	    .outcome = "exit:1",
+	    .detail = "x"};
+	struct fixture *f = *state;
+	static char name[] = "shop";
+	struct config_source source = {.name = name, .silent_after_ms = 60000};
+	json_t *status, *shop, *route;
+
+	f->config.sources = &source;
+	f->config.n_sources = 1;
+	feed(f, TALLY_STORED, "shop", 7);
+	feed(f, TALLY_REFUSED, "shop", 2);
+	feed(f, TALLY_FAILED, "paid", 3);
+	stats_event(f->stats, "shop", false, 12345);
+	stats_attempt(f->stats, "paid", false, &failed);
+	status = ask_ok(f, "status", "{}");
+	shop = json_object_get(json_object_get(status, "sources"), "shop");
+	assert_int_equal(number(json_object_get(shop, "day"), "accepted"), 7);
+	assert_int_equal(number(json_object_get(shop, "day"), "refused"), 2);
+	assert_int_equal(number(shop, "last_accepted_ms"), 12345);
+	assert_int_equal(number(shop, "silent_after_ms"), 60000);
+	route = json_array_get(json_object_get(status, "routes"), 0);
+	assert_int_equal(number(json_object_get(route, "day"), "failed"), 3);
+	assert_int_equal(number(json_object_get(route, "recent"), "failed"), 3);
+	assert_string_equal(
+	    text(json_object_get(route, "last_failure"), "outcome"), "exit:1");
+	assert_string_equal(text(json_object_get(route, "last_failure"), "at"),
+	    "2026-09-21T14:13:20.005Z");
+	f->config.n_sources = 0;
+	json_decref(status);
+}
+
+/* Routes come as they are configured, then those that only the store knows. */
+static void
+test_status_order(void **state)
+{
+	static char names[3][8] = {"z", "paid", "a"};
+	struct config_route routes[3] = {
+	    {.name = names[0]}, {.name = names[1]}, {.name = names[2]}};
+	static const char *const wanted[] = {"z", "a", "paid"};
+	struct fixture *f = *state;
+	char id[EVENT_ID_TEXT_SIZE];
+	json_t *status, *list;
+
+	add_event(f, DELIVERY_PENDING, id);
+	routes[1] = routes[2]; /* without "paid" */
+	f->config.routes = routes;
+	f->config.n_routes = 2;
+	status = ask_ok(f, "status", "{}");
+	list = json_object_get(status, "routes");
+	assert_int_equal(json_array_size(list), 3);
+	for (size_t i = 0; i < 3; i++)
+		assert_string_equal(
+		    text(json_array_get(list, i), "route"), wanted[i]);
+	assert_true(
+	    json_is_true(json_object_get(json_array_get(list, 2), "orphaned")));
+	json_decref(status);
+}
+
 /* ---- changing ---- */
 
 static void
@@ -535,6 +618,9 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_events_pages, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_show, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_status, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_status_counts, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_status_order, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_replay, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 		test_replay_is_all_or_nothing, setup, teardown),

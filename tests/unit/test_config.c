@@ -423,6 +423,46 @@ test_unreadable(void **state)
 	buf_clear(&errors);
 }
 
+/* With faults there is enough left to ask the workers. */
+static void
+test_workers_alone(void **state)
+{
+	static const char faulty[] = "[worker one]\n"
+				     "admin = ipc:///run/one.admin\n"
+				     "colour = red\n"
+				     "[worker two]\n"
+				     "admin = nowhere\n"
+				     "[source s]\n"
+				     "scheme = none\n"
+				     "unverified = yes\n"
+				     "[route r]\n"
+				     "runs = /bin/true\n";
+	struct config *c;
+	size_t n_faults;
+
+	(void)state;
+	write_file("gaff.conf", faulty, 0600);
+	c = config_load_workers(main_path, &n_faults);
+	assert_non_null(c);
+	assert_true(n_faults >= 3);
+	assert_string_equal(
+	    config_worker(c, "one")->admin, "ipc:///run/one.admin");
+	assert_int_equal(c->n_sources, 0);
+	assert_int_equal(c->n_routes, 0);
+	config_unref(c);
+	write_file("gaff.conf", good, 0600);
+	c = config_load_workers(main_path, &n_faults);
+	assert_non_null(c);
+	assert_int_equal(n_faults, 0);
+	assert_true(c->n_routes > 0);
+	config_unref(c);
+	c = config_load_workers("/nonexistent/gaff.conf", &n_faults);
+	assert_non_null(c);
+	assert_int_equal(n_faults, 1);
+	assert_int_equal(c->n_workers, 0);
+	config_unref(c);
+}
+
 int
 main(void)
 {
@@ -435,6 +475,7 @@ main(void)
 	    cmocka_unit_test(test_bare_secret),
 	    cmocka_unit_test(test_allow_file),
 	    cmocka_unit_test(test_unreadable),
+	    cmocka_unit_test(test_workers_alone),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
