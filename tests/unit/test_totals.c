@@ -84,7 +84,8 @@ test_odd(void **state)
 	    "{\"accepted\":1}");
 	assert_total("{}", "[]", "[1]", "{}");
 	assert_total("{}", NULL, "{\"a\":{\"b\":{\"c\":{\"d\":1}}}}",
-	    "{\"a\":{\"b\":{\"c\":{}}}}");
+	    "{\"a\":{\"b\":{}}}");
+	assert_total("{\"n\":[1]}", "{\"n\":3}", "{\"n\":7}", "{\"n\":[1]}");
 	for (int i = 0; i < 2 * TOTALS_MEMBERS_MAX; i++) {
 		(void)snprintf(name, sizeof name, "m%d", i);
 		now = json_pack("{s:i}", name, 1);
