@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,17 +40,11 @@ self(struct front *front)
 static void
 log_no_request(void)
 {
-	static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 	static struct log_limit limit;
 	unsigned suppressed;
-	int allowed;
 
-	(void)pthread_mutex_lock(&mutex);
-	allowed = log_allow(&limit, 1, clock_boot_ms(), &suppressed);
-	(void)pthread_mutex_unlock(&mutex);
-	if (allowed != 0)
-		log_warn(
-		    "no FastCGI request", log_int("suppressed", suppressed));
+	if (log_allow(&limit, LOG_LINES, clock_boot_ms(), &suppressed))
+		log_warn("no_fastcgi_request", log_suppressed(suppressed));
 }
 
 /* Look at what is there without taking it. */

@@ -58,22 +58,11 @@ source_name(const struct request *request)
 	return source != NULL ? source->name : "";
 }
 
-/* Milliseconds since the request began, as 3.1. */
-static const char *
-elapsed(const struct request *request, char out[24])
+/* Since the request began, in tenths of a millisecond. */
+static int64_t
+elapsed(const struct request *request)
 {
-	int64_t us = clock_boot_us() - request->begun_us;
-
-	(void)snprintf(
-	    out, 24, "%" PRId64 ".%" PRId64, us / 1000, us / 100 % 10);
-	return out;
-}
-
-/* A field that is left out where there is nothing to say. */
-static struct log_field
-count_field(const char *name, int64_t n)
-{
-	return n != 0 ? log_int(name, n) : log_str(name, "");
+	return (clock_boot_us() - request->begun_us) / 100;
 }
 
 static void
@@ -92,23 +81,40 @@ log_refused(const struct request *request, const struct reply_refused *refused,
 	    log_int("status", reply_status(refused)),
 	    log_str("reason", refusal_row(ingest->refusal)->reason),
 	    log_str("where", verdict->where), log_str("skew", skew),
-	    count_field("secrets_tried", verdict->secrets_tried),
 	    log_str("remote", ingest->remote), log_int("bytes", request->bytes),
-	    count_field("suppressed", suppressed));
+	    log_count("secrets_tried", verdict->secrets_tried),
+	    log_suppressed(suppressed));
 }
 
 static void
 log_unavailable(
     const struct request *request, const char *id, unsigned suppressed)
 {
-	char waited[24];
+	int64_t tenths = elapsed(request) / 1000;
+	char waited[32];
 
+	(void)snprintf(waited, sizeof waited, "%" PRId64 ".%" PRId64 "s",
+	    tenths / 10, tenths % 10);
 	log_error("unavailable", log_str("id", id),
 	    log_str("source", source_name(request)), log_int("status", 503),
 	    log_str("reason", refusal_row(request->ingest.refusal)->reason),
-	    log_str("waited_ms", elapsed(request, waited)),
+	    log_str("waited", waited),
 	    log_int("parked", link_parked(request->gate->link)),
-	    count_field("suppressed", suppressed));
+	    log_suppressed(suppressed));
+}
+
+/* Of lines that were left out and that nothing tells of any more. */
+static void
+log_refusals_left_out(
+    const char *source, enum refusal refusal, unsigned suppressed)
+{
+	const struct refusal_row *row = refusal_row(refusal);
+	bool unavailable = row->status == 503;
+
+	log_at(unavailable ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN,
+	    unavailable ? "unavailable" : "refused", log_str("source", source),
+	    log_int("status", row->status), log_str("reason", row->reason),
+	    log_suppressed(suppressed));
 }
 
 static void
@@ -116,7 +122,6 @@ log_stored(const struct request *request, const struct link_answer *answer,
     const char *id)
 {
 	const struct event *event = &request->ingest.event;
-	char ms[24];
 
 	log_info(answer->result == LINK_STORED ? "accepted" : "duplicate",
 	    log_str("id", id), log_str("source", event->source),
@@ -124,7 +129,7 @@ log_stored(const struct request *request, const struct link_answer *answer,
 	    log_int("bytes", request->bytes), log_str("remote", event->remote),
 	    log_str("worker", answer->worker),
 	    log_str("revived", answer->revived),
-	    log_str("ms", elapsed(request, ms)));
+	    log_tenths("ms", elapsed(request)));
 }
 
 static void
@@ -134,9 +139,9 @@ log_plain(const struct request *request)
 
 	if (request->ingest.plain &&
 	    tally_plain(tally_of(request), &suppressed))
-		log_warn("plain http", log_str("source", source_name(request)),
+		log_warn("plain_http", log_str("source", source_name(request)),
 		    log_str("remote", request->ingest.remote),
-		    count_field("suppressed", suppressed));
+		    log_suppressed(suppressed));
 }
 
 /* ---- ending a request ---- */
@@ -168,7 +173,7 @@ static void
 request_end(struct request *request, struct buf *answer)
 {
 	if (answer->failed)
-		log_error("no memory for an answer", LOG_NONE);
+		log_error("no_memory", log_str("for", "answer"));
 	else
 		request->front->ops->answer(
 		    request->front, answer->p, answer->len);
@@ -324,9 +329,12 @@ static void
 answer_handshake(struct request *request)
 {
 	struct buf answer = {0};
+	unsigned suppressed;
 
-	log_info("handshake", log_str("source", source_name(request)),
-	    log_str("remote", request->ingest.remote));
+	if (tally_handshake(tally_of(request), &suppressed))
+		log_info("handshake", log_str("source", source_name(request)),
+		    log_str("remote", request->ingest.remote),
+		    log_suppressed(suppressed));
 	count(request, request->ingest.answer.status);
 	(void)reply_handshake(&answer, &request->ingest.answer);
 	request_end(request, &answer);
@@ -387,7 +395,7 @@ gate_serve(struct gate *gate, struct front *front)
 	enum ingest_step step;
 
 	if (request == NULL) {
-		log_error("no memory for a request", LOG_NONE);
+		log_error("no_memory", log_str("for", "request"));
 		front->ops->close(front);
 		return;
 	}
@@ -417,12 +425,20 @@ counters(void *arg, struct tally_cursor *cursor)
 	return tallies_json(arg, cursor);
 }
 
+static void
+each_second(void *arg)
+{
+	tallies_left_out(arg, clock_boot_ms(), log_refusals_left_out);
+}
+
 struct gate *
 gate_new(struct config *config)
 {
 	struct gate *gate = calloc(1, sizeof *gate);
-	struct link_options options = {
-	    .config = config, .answer = answered, .counters = counters};
+	struct link_options options = {.config = config,
+	    .answer = answered,
+	    .counters = counters,
+	    .second = each_second};
 
 	if (gate == NULL)
 		return NULL;
@@ -431,11 +447,11 @@ gate_new(struct config *config)
 	gate->tallies = tallies_new();
 	if (gate->tallies != NULL)
 		gate->snapshot = snapshot_new(config, gate->tallies);
-	options.counters_arg = gate->tallies;
+	options.arg = gate->tallies;
 	if (gate->snapshot != NULL)
 		gate->link = link_start(&options);
 	else
-		log_error("no memory to start", LOG_NONE);
+		log_error("no_memory", log_str("for", "start"));
 	if (gate->link == NULL) {
 		gate_free(gate);
 		return NULL;
@@ -450,7 +466,7 @@ gate_reload(struct gate *gate, struct config *config)
 	struct snapshot *old;
 
 	if (new == NULL) {
-		log_error("no memory to reload", LOG_NONE);
+		log_error("no_memory", log_str("for", "reload"));
 		return -1;
 	}
 	(void)pthread_mutex_lock(&gate->mutex);
@@ -474,6 +490,9 @@ gate_free(struct gate *gate)
 	if (gate == NULL)
 		return;
 	link_stop(gate->link);
+	if (gate->tallies != NULL)
+		tallies_left_out(
+		    gate->tallies, INT64_MAX, log_refusals_left_out);
 	snapshot_unref(gate->snapshot);
 	tallies_free(gate->tallies);
 	(void)pthread_mutex_destroy(&gate->mutex);

@@ -22,7 +22,7 @@
 enum {
 	TICK_MS = 50,
 	IDLE_MS = 250, /* between ticks while nothing waits and all is up */
-	EXPIRE_MS = 1000,
+	SECOND_MS = 1000,
 	INSTANCE_LEN = 16,
 	FRAME_SPARE = 256, /* heads of an EVENT's fields */
 };
@@ -48,7 +48,8 @@ struct link {
 	char host[65];
 	int64_t started_ms; /* wall time */
 	link_counters_fn *counters;
-	void *counters_arg;
+	link_second_fn *second;
+	void *arg; /* of these two */
 	zmq_pollitem_t *items;
 	int64_t now_ms;
 	int64_t ticked_ms;
@@ -88,7 +89,7 @@ static json_t *
 describe(void *arg, struct tally_cursor *told)
 {
 	struct link *link = arg;
-	json_t *counters = link->counters(link->counters_arg, told);
+	json_t *counters = link->counters(link->arg, told);
 
 	return json_pack("{s:s, s:i, s:s, s:s, s:i, s:s, s:I, s:I, s:o*}",
 	    "instance", buf_str(&link->instance), "protocol", WIRE_PROTOCOL,
@@ -161,7 +162,7 @@ use_config(struct link *link, struct config *config)
 	size_t made = 0;
 
 	if (peers == NULL || ranks == NULL || items == NULL) {
-		log_error("no memory for links", LOG_NONE);
+		log_error("no_memory", log_str("for", "links"));
 		free(peers);
 		free(ranks);
 		free(items);
@@ -172,7 +173,7 @@ use_config(struct link *link, struct config *config)
 	for (size_t i = 0; i < n; i++) {
 		peers[made] = take_peer(link, &config->workers[i]);
 		if (peers[made] == NULL) {
-			log_error("no memory for a link",
+			log_error("no_memory", log_str("for", "link"),
 			    log_str("worker", config->workers[i].name));
 			continue;
 		}
@@ -251,9 +252,10 @@ tick(struct link *link)
 	atomic_store(&link->ready, waiters_ready(waiters));
 	if (due || (waiters->kicked && waiters->n_unsent > 0))
 		waiters_scan(waiters, link->now_ms);
-	if (link->now_ms - link->expired_ms >= EXPIRE_MS) {
+	if (link->now_ms - link->expired_ms >= SECOND_MS) {
 		link->expired_ms = link->now_ms;
 		waiters_expire(waiters, link->now_ms);
+		link->second(link->arg);
 	}
 }
 
@@ -428,7 +430,8 @@ prepare(struct link *link, const struct link_options *options)
 	link->started_ms = clock_wall_ms();
 	link->config = config_ref(options->config);
 	link->counters = options->counters;
-	link->counters_arg = options->counters_arg;
+	link->second = options->second;
+	link->arg = options->arg;
 	atomic_init(&link->parked, 0);
 	atomic_init(&link->parked_bytes, 0);
 	atomic_init(&link->ready, false);
@@ -456,7 +459,7 @@ link_start(const struct link_options *options)
 	link->wake_fd = -1;
 	if (prepare(link, options) != 0 ||
 	    pthread_create(&link->thread, NULL, run, link) != 0) {
-		log_error("link failed to start", LOG_NONE);
+		log_error("link_failed_to_start", LOG_NONE);
 		link_free(link);
 		return NULL;
 	}

@@ -44,11 +44,15 @@ typedef void link_answer_fn(void *waiter, const struct link_answer *answer);
  * BEAT: tallies_json(). */
 typedef json_t *link_counters_fn(void *arg, struct tally_cursor *cursor);
 
+/* Called on the link thread, each second. */
+typedef void link_second_fn(void *arg);
+
 struct link_options {
 	struct config *config; /* a reference is taken */
 	link_answer_fn *answer;
 	link_counters_fn *counters;
-	void *counters_arg;
+	link_second_fn *second;
+	void *arg; /* of the two before */
 };
 
 /* Start the thread.  NULL, logged. */

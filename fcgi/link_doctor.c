@@ -193,7 +193,7 @@ doctor_log(const char *worker, const char *endpoint)
 		    mode, sizeof mode, "%04o", (unsigned)(st.st_mode & 07777));
 	}
 	user_name(geteuid(), me);
-	log_warn("link down", log_str("worker", worker),
+	log_warn("link_down", log_str("worker", worker),
 	    log_str("reason", reasons[finding.reason]),
 	    log_str(finding.path[0] != '\0' ? "path" : "endpoint",
 		finding.path[0] != '\0' ? finding.path : endpoint),

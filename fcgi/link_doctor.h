@@ -10,7 +10,7 @@
 
 #include <limits.h>
 
-/* Log one line, `link down worker=NAME reason=…`.  May take 50 ms. */
+/* Log one line, `link_down worker=NAME reason=…`.  May take 50 ms. */
 void doctor_log(const char *worker, const char *endpoint);
 
 enum doctor_reason {

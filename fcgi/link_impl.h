@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 
 #include "../shared/buf.h"
+#include "../shared/log.h"
 #include "link.h"
 #include "link_peer.h"
 #include "link_sends.h"
@@ -55,6 +56,7 @@ struct waiters {
 	size_t n_unsent;
 	bool kicked; /* a peer may take more than before */
 	uint64_t late_acks;
+	struct log_limit invalid; /* lines about events no worker takes */
 	link_answer_fn *answer;
 	atomic_size_t *parked; /* what an answered waiter gives back */
 	atomic_size_t *parked_bytes;

@@ -130,8 +130,8 @@ open_sockets(struct peer *peer)
 	if (peer->data_monitor == NULL || peer->control_monitor == NULL ||
 	    zmq_connect(peer->data, peer->data_endpoint) != 0 ||
 	    zmq_connect(peer->control, peer->control_endpoint) != 0) {
-		log_error("link failed", log_str("worker", peer->name),
-		    log_str("reason", zmq_strerror(zmq_errno())));
+		log_error("link_failed", log_str("worker", peer->name),
+		    log_str("error", zmq_strerror(zmq_errno())));
 		return -1;
 	}
 	return 0;
@@ -142,7 +142,7 @@ static void
 reopen(struct peer *peer, const char *why, int64_t now_ms)
 {
 	if (peer->state == UP)
-		log_warn("link down", log_str("worker", peer->name),
+		log_warn("link_down", log_str("worker", peer->name),
 		    log_str("reason", why));
 	close_sockets(peer);
 	if (open_sockets(peer) != 0)
@@ -396,7 +396,7 @@ on_probe(struct peer *peer, const json_t *object, int64_t now_ms)
 	peer->probes = 0;
 	if (peer->state == PROBING) {
 		enter(peer, UP, now_ms);
-		log_info("link up", log_str("worker", peer->name));
+		log_info("link_up", log_str("worker", peer->name));
 	}
 	peer->handler.heard(peer->handler.arg, peer);
 }
@@ -420,7 +420,7 @@ on_frame(struct peer *peer, const void *frame, size_t len, int64_t now_ms)
 		peer->proven_ms = now_ms;
 		peer->probes = 0;
 		if (wire_get_acks(frame, len, on_ack, peer) != 0)
-			log_error("bad ack", log_str("worker", peer->name));
+			log_error("bad_ack", log_str("worker", peer->name));
 		peer->handler.heard(peer->handler.arg, peer);
 		return;
 	}

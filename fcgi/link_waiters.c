@@ -189,6 +189,17 @@ on_refused(struct waiters *waiters, struct waiter *waiter, struct send *send,
 		waiter->next_ms = now_ms + LINK_PAUSE_MS;
 }
 
+/* A fault of a program, which perhaps a sender can cause. */
+static void
+log_invalid(struct waiters *waiters, const struct peer *peer, int64_t now_ms)
+{
+	unsigned suppressed;
+
+	if (log_allow(&waiters->invalid, LOG_LINES, now_ms, &suppressed))
+		log_error("event_refused", log_str("worker", peer_name(peer)),
+		    log_str("reason", "invalid"), log_suppressed(suppressed));
+}
+
 void
 waiters_acked(struct waiters *waiters, struct peer *peer, uint64_t boot,
     const struct wire_ack *ack, int64_t now_ms)
@@ -218,9 +229,7 @@ waiters_acked(struct waiters *waiters, struct peer *peer, uint64_t boot,
 	if (send->credit == NULL)
 		return; /* of an earlier start, and sent again since */
 	if (ack->status == WIRE_INVALID) {
-		log_error("event refused by worker",
-		    log_str("worker", peer_name(peer)),
-		    log_str("reason", "invalid"));
+		log_invalid(waiters, peer, now_ms);
 		sends_settle(waiters->sends, send);
 		waiters->n_unsent += outstanding(waiter) == 0;
 		finish_unavailable(waiters, waiter);

@@ -33,7 +33,7 @@ union address {
 static int
 failed(const char *where, const char *reason)
 {
-	log_error("listen failed", log_str("where", where),
+	log_error("listen_failed", log_str("where", where),
 	    log_str("reason", reason));
 	return -1;
 }
@@ -285,17 +285,13 @@ peer_text(const union address *address, char out[ADDRESS_SIZE])
 static void
 log_stranger(const char *peer)
 {
-	static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 	static struct log_limit limit;
 	unsigned suppressed;
-	int allowed;
 
-	(void)pthread_mutex_lock(&mutex);
-	allowed = log_allow(&limit, 10, clock_boot_ms(), &suppressed);
-	(void)pthread_mutex_unlock(&mutex);
-	if (allowed != 0)
-		log_warn("connection refused", log_str("peer", peer),
-		    log_str("reason", "not in FCGI_WEB_SERVER_ADDRS"));
+	if (log_allow(&limit, LOG_LINES, clock_boot_ms(), &suppressed))
+		log_warn("connection_refused", log_str("peer", peer),
+		    log_str("reason", "not in FCGI_WEB_SERVER_ADDRS"),
+		    log_suppressed(suppressed));
 }
 
 /* Tell once which user the web server is, and again when that changes. */
@@ -305,8 +301,10 @@ note_user(int fd)
 	static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 	static bool known;
 	static uid_t uid;
+	static struct log_limit limit;
 	socklen_t len = sizeof(struct ucred);
 	struct ucred peer;
+	unsigned suppressed;
 	bool is_new;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0)
@@ -316,9 +314,11 @@ note_user(int fd)
 	known = true;
 	uid = peer.uid;
 	(void)pthread_mutex_unlock(&mutex);
-	if (is_new)
-		log_info("web server connected", log_int("uid", peer.uid),
-		    log_int("gid", peer.gid), log_int("pid", peer.pid));
+	if (is_new &&
+	    log_allow(&limit, LOG_LINES, clock_boot_ms(), &suppressed))
+		log_info("web_server_connected", log_int("uid", peer.uid),
+		    log_int("gid", peer.gid), log_int("pid", peer.pid),
+		    log_suppressed(suppressed));
 }
 
 static bool

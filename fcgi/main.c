@@ -119,7 +119,7 @@ reload(struct gate *gate, const char *option)
 	if (config != NULL && gate_reload(gate, config) == 0)
 		log_info("reloaded", log_str("config", config->hash));
 	else
-		log_error("not reloaded", log_str("path", config_path(option)));
+		log_error("not_reloaded", log_str("path", config_path(option)));
 	notify_ready(NULL);
 	config_unref(config);
 }
@@ -187,7 +187,7 @@ run_fastcgi(struct config *config, struct listen *listen, const char *option)
 	int status = EXIT_FAILED;
 
 	if (FCGX_Init() != 0) {
-		log_error("libfcgi failed", LOG_NONE);
+		log_error("libfcgi_failed", LOG_NONE);
 		return EXIT_FAILED;
 	}
 	set_signals(&set);

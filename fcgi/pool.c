@@ -29,7 +29,7 @@ struct pool {
 	struct listen *listen;
 	int wake_fd;
 	pthread_mutex_t accepting; /* held by the one that waits */
-	struct log_limit limit;    /* of failed accepts; same lock */
+	struct log_limit limit;    /* of failed accepts */
 	atomic_bool draining;
 	atomic_size_t running;
 	size_t n;
@@ -41,8 +41,9 @@ on_fault(struct pool *pool)
 {
 	unsigned suppressed;
 
-	if (log_allow(&pool->limit, 1, clock_boot_ms(), &suppressed) != 0)
-		log_error("accept failed", log_str("reason", strerror(errno)));
+	if (log_allow(&pool->limit, LOG_LINES, clock_boot_ms(), &suppressed))
+		log_error("accept_failed", log_str("error", strerror(errno)),
+		    log_suppressed(suppressed));
 	(void)poll(NULL, 0, FAULT_PAUSE_MS);
 }
 
@@ -122,7 +123,7 @@ start_threads(struct pool *pool, size_t n)
 	}
 	(void)pthread_attr_destroy(&attr);
 	if (rc != 0)
-		log_error("thread failed", log_str("reason", strerror(rc)));
+		log_error("thread_failed", log_str("error", strerror(rc)));
 	return rc;
 }
 
@@ -133,7 +134,7 @@ pool_start(struct gate *gate, struct listen *listen, size_t n)
 	    calloc(1, sizeof *pool + n * sizeof pool->threads[0]);
 
 	if (pool == NULL) {
-		log_error("no memory for threads", LOG_NONE);
+		log_error("no_memory", log_str("for", "threads"));
 		return NULL;
 	}
 	pool->gate = gate;

@@ -35,7 +35,9 @@ struct tally {
 	int64_t durations[COUNTERS_DURATIONS + 1];
 	int64_t body_bytes;
 	int64_t sizes[COUNTERS_SIZES + 1];
-	struct log_limit limits[REFUSAL__MAX]; /* NONE: plain HTTP */
+	struct log_limit limits[REFUSAL__MAX];
+	struct log_limit plain;
+	struct log_limit handshake;
 };
 
 struct tallies {
@@ -155,7 +157,7 @@ tally_refused(struct tally *tally, enum refusal refusal, unsigned *suppressed)
 		tally->reason = refusal;
 	}
 	allowed = log_allow(
-	    &tally->limits[refusal], TALLY_LINES, clock_boot_ms(), suppressed);
+	    &tally->limits[refusal], LOG_LINES, clock_boot_ms(), suppressed);
 	(void)pthread_mutex_unlock(&tally->mutex);
 	return allowed != 0;
 }
@@ -193,13 +195,33 @@ tally_answered(struct tally *tally, const struct tally_answer *answer)
 bool
 tally_plain(struct tally *tally, unsigned *suppressed)
 {
-	int allowed;
+	return log_allow(&tally->plain, 1, clock_boot_ms(), suppressed) != 0;
+}
 
-	(void)pthread_mutex_lock(&tally->mutex);
-	allowed = log_allow(
-	    &tally->limits[REFUSAL_NONE], 1, clock_boot_ms(), suppressed);
-	(void)pthread_mutex_unlock(&tally->mutex);
-	return allowed != 0;
+bool
+tally_handshake(struct tally *tally, unsigned *suppressed)
+{
+	return log_allow(&tally->handshake, LOG_LINES, clock_boot_ms(),
+		   suppressed) != 0;
+}
+
+void
+tallies_left_out(struct tallies *tallies, int64_t now_ms, tally_left_out_fn *fn)
+{
+	struct tally *tally;
+
+	(void)pthread_mutex_lock(&tallies->mutex);
+	tally = tallies->first;
+	(void)pthread_mutex_unlock(&tallies->mutex);
+	for (; tally != NULL; tally = tally->next) {
+		for (int i = 0; i < REFUSAL__MAX; i++) {
+			unsigned suppressed =
+			    log_left_out(&tally->limits[i], now_ms);
+
+			if (suppressed > 0)
+				fn(tally->name, (enum refusal)i, suppressed);
+		}
+	}
 }
 
 /* ---- as JSON ---- */

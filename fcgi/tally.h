@@ -16,7 +16,6 @@
 #include "refusal.h"
 
 enum {
-	TALLY_LINES = 10, /* log lines a minute per source and reason */
 	TALLY_CODES = 16, /* different answers of a source: a closed list */
 	TALLY_JSON_BYTES = 60000, /* of a frame on control (WIRE_CONTROL_MAX) */
 };
@@ -47,8 +46,18 @@ struct tally_answer {
 
 void tally_answered(struct tally *tally, const struct tally_answer *answer);
 
-/* Whether a line about plain HTTP may be logged. */
+/* Whether a line about plain HTTP, or about a handshake, may be logged. */
 bool tally_plain(struct tally *tally, unsigned *suppressed);
+bool tally_handshake(struct tally *tally, unsigned *suppressed);
+
+/* Called for lines that were left out and not told of since: refusals of this
+ * source for this reason. */
+typedef void tally_left_out_fn(
+    const char *source, enum refusal refusal, unsigned suppressed);
+
+/* Tell of all whose minute is over at `now_ms`, boot clock. */
+void tallies_left_out(
+    struct tallies *tallies, int64_t now_ms, tally_left_out_fn *fn);
 
 /* How far a listener has been told; begins zeroed: it knows nothing. */
 struct tally_cursor {

@@ -4,7 +4,10 @@
 #include <sys/sysmacros.h>
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -12,6 +15,9 @@
 #include "buf.h"
 
 const char log_is_number[] = "number";
+const char log_is_tenths[] = "tenths";
+
+enum { WINDOW_MS = 60000 };
 
 static const struct {
 	const char *name;
@@ -24,6 +30,7 @@ static const struct {
 
 static struct {
 	bool syslog;
+	bool journal;
 	enum log_format format;
 } settings;
 
@@ -59,12 +66,14 @@ add_text(struct buf *line, const char *text, bool quoted)
 static void
 add_field(struct buf *line, const struct log_field *field, bool json)
 {
-	if (field->text != log_is_number &&
-	    (field->text == NULL || field->text[0] == '\0'))
+	if (field->text == NULL || field->text[0] == '\0')
 		return;
 	(void)buf_printf(line, json ? ",\"%s\":" : " %s=", field->name);
 	if (field->text == log_is_number)
 		(void)buf_printf(line, "%" PRId64, field->number);
+	else if (field->text == log_is_tenths)
+		(void)buf_printf(line, "%" PRId64 ".%" PRId64,
+		    field->number / 10, field->number % 10);
 	else
 		add_text(line, field->text, json);
 }
@@ -75,6 +84,8 @@ compose(struct buf *line, enum log_level level, const char *msg,
 {
 	bool json = settings.format == LOG_FORMAT_JSON;
 
+	if (settings.journal)
+		(void)buf_printf(line, "<%d>", levels[level].priority);
 	(void)buf_printf(line,
 	    json ? "{\"level\":\"%s\",\"msg\":" : "level=%s msg=",
 	    levels[level].name);
@@ -106,6 +117,21 @@ log_write(enum log_level level, const char *msg, const struct log_field *fields)
 	buf_clear(&line);
 }
 
+/* Whether standard error is the journal's: JOURNAL_STREAM is DEVICE:INODE. */
+static bool
+stderr_is_journal(void)
+{
+	const char *named = getenv("JOURNAL_STREAM");
+	struct stat st;
+	char mine[48];
+
+	if (named == NULL || fstat(STDERR_FILENO, &st) != 0)
+		return false;
+	(void)snprintf(mine, sizeof mine, "%ju:%ju", (uintmax_t)st.st_dev,
+	    (uintmax_t)st.st_ino);
+	return strcmp(named, mine) == 0;
+}
+
 /* Whether lines on standard error reach somebody and survive a rotation. */
 static bool
 stderr_is_good(void)
@@ -124,23 +150,44 @@ log_open(enum log_to to, enum log_format format, const char *ident)
 	settings.format = format;
 	settings.syslog =
 	    to == LOG_TO_SYSLOG || (to == LOG_TO_AUTO && !stderr_is_good());
+	settings.journal = !settings.syslog && stderr_is_journal();
 	if (settings.syslog)
 		openlog(ident, LOG_PID | LOG_NDELAY, LOG_DAEMON);
 }
+
+static pthread_mutex_t limits = PTHREAD_MUTEX_INITIALIZER;
 
 int
 log_allow(struct log_limit *limit, unsigned lines, int64_t now_ms,
     unsigned *suppressed)
 {
+	bool allowed;
+
 	*suppressed = 0;
-	if (limit->since_ms == 0 || now_ms - limit->since_ms >= 60000) {
+	(void)pthread_mutex_lock(&limits);
+	if (limit->since_ms == 0 || now_ms - limit->since_ms >= WINDOW_MS) {
 		*suppressed = limit->suppressed;
 		*limit = (struct log_limit){.since_ms = now_ms};
 	}
-	if (limit->count < lines) {
+	allowed = limit->count < lines;
+	if (allowed)
 		limit->count++;
-		return 1;
+	else
+		limit->suppressed++;
+	(void)pthread_mutex_unlock(&limits);
+	return allowed;
+}
+
+unsigned
+log_left_out(struct log_limit *limit, int64_t now_ms)
+{
+	unsigned suppressed = 0;
+
+	(void)pthread_mutex_lock(&limits);
+	if (now_ms - limit->since_ms >= WINDOW_MS) {
+		suppressed = limit->suppressed;
+		limit->suppressed = 0;
 	}
-	limit->suppressed++;
-	return 0;
+	(void)pthread_mutex_unlock(&limits);
+	return suppressed;
 }

@@ -3,6 +3,8 @@
  *
  *	level=info msg=accepted id=0193… source=stripe bytes=2118
  *
+ * `msg` is a word, or several joined by "_": what happened, and always the same
+ * for the same.  `reason` is of a closed list, `error` somebody else's text.
  * Foreign text is escaped and cut at LOG_VALUE_MAX bytes; never log payloads
  * or secrets.  Safe from any thread.  Log once, where a fault is detected.
  */
@@ -12,7 +14,10 @@
 
 #include <stdint.h>
 
-enum { LOG_VALUE_MAX = 256 };
+enum {
+	LOG_VALUE_MAX = 256,
+	LOG_LINES = 10, /* a minute, of what somebody outside can cause */
+};
 
 enum log_level {
 	LOG_LEVEL_ERROR,
@@ -36,10 +41,21 @@ struct log_field {
 #define log_str(name, value) ((struct log_field){(name), (value), 0})
 #define log_int(name, value)                                                   \
 	((struct log_field){(name), log_is_number, (int64_t)(value)})
+/* Tenths, as 3.1. */
+#define log_tenths(name, value)                                                \
+	((struct log_field){(name), log_is_tenths, (int64_t)(value)})
+/* A number that is left out when it is 0. */
+#define log_count(name, value)                                                 \
+	((struct log_field){                                                   \
+	    (name), (value) != 0 ? log_is_number : "", (int64_t)(value)})
+/* What log_allow() left out: two fields, suppressed=118 since=60s. */
+#define log_suppressed(n)                                                      \
+	log_count("suppressed", (n)), log_str("since", (n) != 0 ? "60s" : "")
 #define LOG_NONE ((struct log_field){0})
 
-/* Marks a field as a number; compared by address. */
+/* Mark a field as a number; compared by address. */
 extern const char log_is_number[];
+extern const char log_is_tenths[];
 
 /* log_info("accepted", log_str("source", s), log_int("bytes", n));
  * a line without fields takes LOG_NONE. */
@@ -56,7 +72,9 @@ void log_write(
  * Choose destination and format; until then text goes to standard error.
  * LOG_TO_AUTO is standard error when that is a terminal, a pipe, a socket or
  * the journal, and syslog (facility daemon, `ident`) when it is closed,
- * /dev/null or a regular file.  `ident` must outlive the process's logging.
+ * /dev/null or a regular file.  The journal (sd-daemon(3): JOURNAL_STREAM names
+ * it) gets each line with its priority, as <4>.  `ident` must outlive the
+ * process's logging.
  */
 void log_open(enum log_to to, enum log_format format, const char *ident);
 
@@ -64,7 +82,7 @@ void log_open(enum log_to to, enum log_format format, const char *ident);
  * A budget of lines per cause.  Counts the call; returns 1 when the line may
  * be written, with *suppressed the number left out since the last one that
  * was, else 0.  At most `lines` in 60 s of now_ms (boot clock).  The caller
- * owns the zeroed struct and locks it.
+ * owns the zeroed struct.  Safe from any thread.
  */
 struct log_limit {
 	int64_t since_ms;
@@ -74,5 +92,9 @@ struct log_limit {
 
 int log_allow(struct log_limit *limit, unsigned lines, int64_t now_ms,
     unsigned *suppressed);
+
+/* How many lines were left out, once their 60 s are over; then it is told, and
+ * 0 until there are others. */
+unsigned log_left_out(struct log_limit *limit, int64_t now_ms);
 
 #endif

@@ -143,8 +143,8 @@ zsock_new(
 	if (socket == NULL || set_kind(socket, &kinds[kind]) != 0 ||
 	    set_limits(
 		socket, &kinds[kind], options != NULL ? options : &none) != 0) {
-		log_error("socket failed", log_int("kind", kind),
-		    log_str("reason", zmq_strerror(zmq_errno())));
+		log_error("socket_failed", log_int("kind", kind),
+		    log_str("error", zmq_strerror(zmq_errno())));
 		zsock_close(socket);
 		return NULL;
 	}
@@ -182,15 +182,15 @@ bind_failed(const char *endpoint, int error)
 		if (hints[i].error == error)
 			text = hints[i].text;
 	}
-	log_error("bind failed", log_str("endpoint", endpoint),
-	    log_str("reason", zmq_strerror(error)), log_str("hint", text));
+	log_error("bind_failed", log_str("endpoint", endpoint),
+	    log_str("error", zmq_strerror(error)), log_str("hint", text));
 	return -1;
 }
 
 static int
 bind_refused(const char *endpoint, const char *reason, const char *hint)
 {
-	log_error("bind failed", log_str("endpoint", endpoint),
+	log_error("bind_failed", log_str("endpoint", endpoint),
 	    log_str("reason", reason), log_str("hint", hint));
 	return -1;
 }
@@ -465,7 +465,7 @@ zsock_context_end(void *context)
 	(void)clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += CONTEXT_END_S;
 	if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) != 0) {
-		log_warn("sockets still open at the end", LOG_NONE);
+		log_warn("sockets_still_open_at_the_end", LOG_NONE);
 		(void)pthread_detach(thread);
 	}
 }

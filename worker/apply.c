@@ -177,7 +177,7 @@ apply_claim(struct server *s, struct task *task)
 		list->next = NULL;
 		if ((answer = task_new(TASK_DELIVER)) == NULL) {
 			/* It stays `running`; the next start takes it up. */
-			log_error("delivery not started",
+			log_error("delivery_not_started",
 			    log_str("route", task->route),
 			    log_str("reason", "no memory"));
 			store_delivery_free(list);

@@ -12,6 +12,8 @@
 #include "admin.h"
 #include "server_impl.h"
 
+enum { LINKED_LINES = 60 }; /* a minute */
+
 const char *
 control_state(const struct server *s)
 {
@@ -61,6 +63,23 @@ send_welcome(struct server *s, const void *id, size_t id_len)
 
 /* ---- from gateways ---- */
 
+/* As plain CGI a gateway is a process for each request. */
+static void
+log_linked(const json_t *hello)
+{
+	static struct log_limit limit;
+	unsigned suppressed;
+
+	if (!log_allow(&limit, LINKED_LINES, clock_boot_ms(), &suppressed))
+		return;
+	log_info("gateway_linked",
+	    log_str("host", json_string_value(json_object_get(hello, "host"))),
+	    log_int("pid", json_integer_value(json_object_get(hello, "pid"))),
+	    log_str(
+		"config", json_string_value(json_object_get(hello, "config"))),
+	    log_suppressed(suppressed));
+}
+
 static void
 on_hello(struct server *s, zmq_msg_t *id, json_t *hello)
 {
@@ -68,13 +87,7 @@ on_hello(struct server *s, zmq_msg_t *id, json_t *hello)
 	    hello, clock_boot_ms());
 
 	if (is_new)
-		log_info("gateway linked",
-		    log_str("host",
-			json_string_value(json_object_get(hello, "host"))),
-		    log_int("pid",
-			json_integer_value(json_object_get(hello, "pid"))),
-		    log_str("config",
-			json_string_value(json_object_get(hello, "config"))));
+		log_linked(hello);
 	send_welcome(s, zmq_msg_data(id), zmq_msg_size(id));
 }
 

@@ -306,6 +306,18 @@ count_file(const struct deadletters *letters, const char *name)
 		retention_written(letters->retention, st.st_size);
 }
 
+/* All that is known of a delivery nobody tries any more, on one line. */
+static void
+log_dead(const struct deadletter *letter, uint32_t attempts, const char *file)
+{
+	char id[EVENT_ID_TEXT_SIZE];
+
+	event_id_format(letter->event->id, id);
+	log_error("dead", log_str("id", id), log_str("route", letter->route),
+	    log_int("attempts", attempts), log_str("reason", letter->reason),
+	    log_str("file", file));
+}
+
 static void
 write_letter(struct deadletters *letters, const struct deadletter *letter)
 {
@@ -315,10 +327,9 @@ write_letter(struct deadletters *letters, const struct deadletter *letter)
 	switch (deadletter_write(letters->directory, letters->group, letter)) {
 	case DEADLETTER_WRITTEN:
 		deadletter_name(letter, name);
-		log_info("dead_letter_written", log_str("file", name),
-		    log_str("reason", letter->reason));
 		count_file(letters, name);
 		letters->retry_ms = RETRY_MIN_MS;
+		log_dead(letter, letters->first->delivery->attempt, name);
 		delivery = take_first(letters);
 		letters->done(letters->arg, delivery);
 		break;

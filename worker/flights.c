@@ -4,6 +4,7 @@
 
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "../shared/clock.h"
 #include "../shared/log.h"
@@ -29,11 +30,29 @@ struct flights {
 
 /* ---- the end of attempts ---- */
 
+/* One that could not even be started needs a person. */
+static void
+log_failed(const struct task *task, const struct store_delivery *delivery,
+    const char *id)
+{
+	const struct store_settle *settle = &task->settle;
+	const char *outcome = task->attempt.outcome;
+	char next[CLOCK_TEXT_SIZE] = "";
+
+	if (settle->state == DELIVERY_WAITING)
+		clock_format(settle->due_ms, next);
+	log_at(strcmp(outcome, "exec_failed") == 0 ? LOG_LEVEL_ERROR
+						   : LOG_LEVEL_WARN,
+	    "failed", log_str("id", id), log_str("route", task->route),
+	    log_int("attempt", delivery->attempt), log_str("outcome", outcome),
+	    log_int("ms", task->attempt.ms), log_str("next", next),
+	    log_str("last", task->attempt.detail));
+}
+
 static void
 log_settled(const struct task *task, const struct store_delivery *delivery)
 {
 	const struct store_settle *settle = &task->settle;
-	const char *outcome = task->attempt.outcome;
 	char id[EVENT_ID_TEXT_SIZE];
 
 	event_id_format(delivery->event->id, id);
@@ -42,20 +61,9 @@ log_settled(const struct task *task, const struct store_delivery *delivery)
 		    log_str("route", task->route),
 		    log_int("attempt", delivery->attempt),
 		    log_int("ms", task->attempt.ms));
-	else if (settle->state == DELIVERY_WAITING)
-		log_warn("attempt_failed", log_str("id", id),
-		    log_str("route", task->route),
-		    log_int("attempt", delivery->attempt),
-		    log_str("outcome", outcome),
-		    log_str("detail", task->attempt.detail),
-		    log_int("again_in_ms", settle->due_ms - settle->now_ms));
-	else if (settle->state == DELIVERY_EXHAUSTED)
-		log_error("gave_up", log_str("id", id),
-		    log_str("route", task->route),
-		    log_int("attempt", delivery->attempt),
-		    log_str("outcome", outcome),
-		    log_str("detail", task->attempt.detail),
-		    log_str("reason", settle->reason));
+	else if (settle->state == DELIVERY_WAITING ||
+		 settle->state == DELIVERY_EXHAUSTED)
+		log_failed(task, delivery, id);
 	else
 		log_info("attempt_cut", log_str("id", id),
 		    log_str("route", task->route),

@@ -27,6 +27,18 @@ other_frame(struct server *s, const void *frame, size_t len)
 		s->intake.malformed++;
 }
 
+/* Whoever may connect may send this without end. */
+static void
+log_malformed(size_t len)
+{
+	static struct log_limit limit;
+	unsigned suppressed;
+
+	if (log_allow(&limit, LOG_LINES, clock_boot_ms(), &suppressed))
+		log_error("event_refused", log_str("reason", "malformed"),
+		    log_int("bytes", len), log_suppressed(suppressed));
+}
+
 static void
 read_item(struct server *s, struct intake_item *item)
 {
@@ -38,8 +50,7 @@ read_item(struct server *s, struct intake_item *item)
 	item->status = item->valid ? WIRE_UNAVAILABLE : WIRE_INVALID;
 	if (!item->valid) {
 		s->intake.malformed++;
-		log_error("event refused", log_str("reason", "malformed frame"),
-		    log_int("bytes", len));
+		log_malformed(len);
 	}
 	s->intake.bytes += len;
 	s->intake.n++;

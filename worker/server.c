@@ -70,13 +70,13 @@ check_room(struct server *s)
 	s->room = space.free_bytes - s->store_config.reserve;
 	s->full = s->room <= 0;
 	if (s->full && !was_full)
-		log_error("store full",
+		log_error("store_full",
 		    log_str("reason", "free space is under reserve"),
 		    log_int("free_bytes", space.free_bytes),
 		    log_int("reserve", s->store_config.reserve));
 	else if (was_full && !s->full)
-		log_info("store has room again",
-		    log_int("free_bytes", space.free_bytes));
+		log_info(
+		    "store_has_room", log_int("free_bytes", space.free_bytes));
 }
 
 static void
@@ -84,7 +84,7 @@ no_room(struct server *s)
 {
 	if (!s->full)
 		log_error(
-		    "store full", log_str("reason", "a commit found no room"));
+		    "store_full", log_str("reason", "a commit found no room"));
 	s->full = true;
 	s->retry_at_ms = clock_boot_ms() + RETRY_MS;
 }
@@ -278,7 +278,7 @@ serve_once(struct server *s, bool *busy)
 	if (*busy || wait_ms < 0)
 		wait_ms = 0;
 	if (zmq_poll(items, 5, (long)wait_ms) < 0 && errno != EINTR) {
-		log_error("poll failed", log_str("error", strerror(errno)));
+		log_error("poll_failed", log_str("error", strerror(errno)));
 		s->failed = true;
 		return;
 	}
@@ -456,7 +456,7 @@ open_parts(struct server *s)
 	    (s->stats = stats_new()) == NULL ||
 	    (s->hours = hours_new()) == NULL ||
 	    (s->inbox = tasks_new(wake, s)) == NULL) {
-		log_error("cannot start", log_str("error", strerror(errno)));
+		log_error("cannot_start", log_str("error", strerror(errno)));
 		return -1;
 	}
 	if (!server_filters_good(s->config) || open_store(s) != 0)
@@ -474,7 +474,7 @@ server_open(const struct server_options *options)
 	struct server *s = calloc(1, sizeof(*s));
 
 	if (s == NULL) {
-		log_error("cannot start", log_str("error", "no memory"));
+		log_error("cannot_start", log_str("error", "no memory"));
 		return NULL;
 	}
 	s->config = config_ref(options->config);

@@ -24,7 +24,7 @@ server_filters_good(const struct config *config)
 		    filter_check(config->routes[i].filter, error) == 0)
 			continue;
 		good = false;
-		log_error("configuration refused",
+		log_error("configuration_refused",
 		    log_str("route", config->routes[i].name),
 		    log_str("key", "filter"), log_str("error", error));
 	}
@@ -71,7 +71,7 @@ is_usable(const struct server *s, const struct config *config)
 	    needs_restart(s, config, config_worker(config, s->worker->name));
 
 	if (reason != NULL)
-		log_error("reload refused", log_str("reason", reason),
+		log_error("reload_refused", log_str("reason", reason),
 		    log_str("hint", "restart the worker to change it"));
 	return reason == NULL && server_filters_good(config);
 }
@@ -108,7 +108,7 @@ server_reload(struct server *s)
 	config = config_load(
 	    config_path(s->config_option), CONFIG_ROLE_WORKER, &errors, NULL);
 	if (config == NULL)
-		process_log_lines(LOG_LEVEL_ERROR, "reload refused", &errors);
+		process_log_lines(LOG_LEVEL_ERROR, "reload_refused", &errors);
 	else if (!is_usable(s, config))
 		config_unref(config);
 	else

@@ -289,9 +289,9 @@ log_full(sqlite3 *db, int rc)
 	static struct log_limit limit;
 	unsigned suppressed;
 
-	if (log_allow(&limit, 10, clock_boot_ms(), &suppressed))
+	if (log_allow(&limit, LOG_LINES, clock_boot_ms(), &suppressed))
 		log_error("store_full", log_str("error", sqlite3_errmsg(db)),
-		    log_int("code", rc), log_int("suppressed", suppressed));
+		    log_int("code", rc), log_suppressed(suppressed));
 }
 
 enum store_result

@@ -45,7 +45,7 @@ def test_no_worker_at_all(site):
     """503 with Retry-After within answer_within; ready says so."""
     site.configure(config(site), gateway=WITHIN)
     site.gateway(ready=False)
-    site.gateways[0].wait_log("link down")
+    site.gateways[0].wait_log("link_down")
     begin = time.monotonic()
     answer = post(site, "early")
     assert answer.status == 503, answer
@@ -203,8 +203,8 @@ def test_link_down_says_why(site):
     site.worker()
     os.chmod(site.path("run/control"), 0)
     gateway = site.gateway(ready=False)
-    gateway.wait_log("link down")
-    line = [x for x in gateway.log().splitlines() if "link down" in x][0]
+    gateway.wait_log("link_down")
+    line = [x for x in gateway.log().splitlines() if "link_down" in x][0]
     for part in ("worker=local", "reason=permission_denied",
                  f"path={site.dir}/run/control", "owner=", "mode=", "me="):
         assert part in line, line

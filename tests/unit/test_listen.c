@@ -203,7 +203,7 @@ test_doctor_line(void **state)
 	support_stderr_begin();
 	doctor_log("local", endpoint);
 	line = support_stderr_end();
-	support_contains(line, "msg=\"link down\" worker=local "
+	support_contains(line, "msg=link_down worker=local "
 			       "reason=no_such_file path=/");
 	support_contains(line, " me=");
 	free(line);

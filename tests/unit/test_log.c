@@ -39,9 +39,9 @@ test_text(void **state)
 	check(LOG_FORMAT_TEXT, "level=info msg=started\n", "started",
 	    FIELDS(LOG_NONE));
 	check(LOG_FORMAT_TEXT,
-	    "level=info msg=\"link down\" worker=local bytes=-5 big="
+	    "level=info msg=link_down worker=local bytes=-5 big="
 	    "9223372036854775807\n",
-	    "link down",
+	    "link_down",
 	    FIELDS(log_str("worker", "local"), log_int("bytes", -5),
 		log_int("big", INT64_MAX)));
 	check(LOG_FORMAT_TEXT, "level=info msg=x b=1\n", "x",
@@ -64,6 +64,12 @@ test_json(void **state)
 	check(LOG_FORMAT_JSON,
 	    "{\"level\":\"info\",\"msg\":\"x\",\"a\":\"b\\\"c\",\"n\":17}\n",
 	    "x", FIELDS(log_str("a", "b\"c"), log_int("n", 17)));
+	check(LOG_FORMAT_JSON,
+	    "{\"level\":\"info\",\"msg\":\"x\",\"ms\":3.1,"
+	    "\"suppressed\":118,\"since\":\"60s\"}\n",
+	    "x",
+	    FIELDS(log_tenths("ms", 31), log_count("none", 0),
+		log_suppressed(118), log_suppressed(0)));
 }
 
 static void

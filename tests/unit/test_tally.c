@@ -6,6 +6,7 @@
 
 #include "../../fcgi/tally.h"
 #include "../../shared/clock.h"
+#include "../../shared/log.h"
 #include "support.h"
 
 static json_int_t
@@ -63,7 +64,7 @@ test_lines(void **state)
 	for (int i = 0; i < 100; i++)
 		assert_int_equal(
 		    tally_refused(tally, REFUSAL_MISMATCH, &suppressed),
-		    i < TALLY_LINES);
+		    i < LOG_LINES);
 	/* another reason has lines of its own */
 	assert_true(tally_refused(tally, REFUSAL_TOO_OLD, &suppressed));
 	assert_true(tally_plain(tally, &suppressed));
@@ -71,7 +72,46 @@ test_lines(void **state)
 	fake.boot_ms += 60000;
 	clock_set_fake(&fake);
 	assert_true(tally_refused(tally, REFUSAL_MISMATCH, &suppressed));
-	assert_int_equal(suppressed, 100 - TALLY_LINES);
+	assert_int_equal(suppressed, 100 - LOG_LINES);
+	clock_set_fake(NULL);
+	tallies_free(tallies);
+}
+
+static unsigned left_out;
+static enum refusal left_refusal;
+
+static void
+on_left_out(const char *source, enum refusal refusal, unsigned suppressed)
+{
+	assert_string_equal(source, "shop");
+	left_out += suppressed;
+	left_refusal = refusal;
+}
+
+/* Lines that are left out are told of, even when no other one comes. */
+static void
+test_left_out(void **state)
+{
+	struct tallies *tallies = tallies_new();
+	struct tally *tally = tallies_get(tallies, "shop");
+	struct clock_fake fake = {.boot_ms = 1000};
+	unsigned suppressed;
+
+	(void)state;
+	clock_set_fake(&fake);
+	for (int i = 0; i < 100; i++)
+		(void)tally_refused(tally, REFUSAL_MISMATCH, &suppressed);
+	left_out = 0;
+	tallies_left_out(tallies, 60999, on_left_out);
+	assert_int_equal(left_out, 0);
+	tallies_left_out(tallies, 61000, on_left_out);
+	assert_int_equal(left_out, 100 - LOG_LINES);
+	assert_int_equal(left_refusal, REFUSAL_MISMATCH);
+	tallies_left_out(tallies, 62000, on_left_out);
+	assert_int_equal(left_out, 100 - LOG_LINES);
+	for (int i = 0; i < 2 * LOG_LINES; i++)
+		assert_true(
+		    tally_handshake(tally, &suppressed) == (i < LOG_LINES));
 	clock_set_fake(NULL);
 	tallies_free(tallies);
 }
@@ -218,6 +258,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_counts),
 	    cmocka_unit_test(test_lines),
+	    cmocka_unit_test(test_left_out),
 	    cmocka_unit_test(test_answers),
 	    cmocka_unit_test(test_turns),
 	    cmocka_unit_test(test_change_meanwhile),

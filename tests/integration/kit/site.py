@@ -154,7 +154,7 @@ class Site:
 
     def reload(self, process, number=signal.SIGHUP):
         """Signal it and wait until it says what came of that."""
-        said = re.compile(r'msg="?(reload|not reloaded|configuration ref)')
+        said = re.compile(r"msg=(reload|not_reloaded|configuration_ref)")
         seen = len(said.findall(process.log()))
         process.signal(number)
         until(lambda: len(said.findall(process.log())) > seen,
