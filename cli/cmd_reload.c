@@ -14,7 +14,7 @@
 #include "options.h"
 #include "out.h"
 
-enum { WAIT_MS = 5000, PAUSE_MS = 200, HOST_SIZE = 256 };
+enum { WAIT_MS = 10000, PAUSE_MS = 200, HOST_SIZE = 256 };
 
 static const char *worker;
 
@@ -47,83 +47,120 @@ is_here(const json_t *gateway)
 	return strcmp(out_member(gateway, "host"), host) == 0;
 }
 
-static int
-tell(const char *what, int64_t pid)
+/* ---- telling ---- */
+
+/* Signal a process; why that failed goes to `failed`, by its pid. */
+static void
+tell(const json_t *process, json_t *failed)
 {
+	int64_t pid = out_number(process, "pid");
+	char key[OUT_TEXT_SIZE];
+
+	snprintf(key, sizeof(key), "%lld", (long long)pid);
 	if (pid > 1 && kill((pid_t)pid, SIGHUP) == 0)
-		return 0;
-	fprintf(stderr, "gaff reload: %s %lld: %s\n", what, (long long)pid,
-	    pid > 1 ? strerror(errno) : "no process id");
-	return -1;
+		return;
+	json_object_set_new(failed, key,
+	    json_sprintf("not told: %s",
+		pid > 1 ? strerror(errno) : "it has no process id"));
 }
 
-/* Signal the worker and its gateways here; how many could not be. */
-static int
+/* Signal the worker and its gateways here.  What could not be told and why, a
+ * new reference. */
+static json_t *
 tell_all(const struct call *call, const json_t *status)
 {
+	json_t *failed = json_object();
 	const json_t *gateway;
-	int failed = 0;
 	size_t i;
 
 	if (call_is_here(call_worker(call)))
-		failed += tell("worker", out_number(status, "pid")) != 0;
-	json_array_foreach(json_object_get(status, "gateways"), i,
-	    gateway) if (is_here(gateway)) failed +=
-	    tell("gateway", out_number(gateway, "pid")) != 0;
+		tell(status, failed);
+	json_array_foreach(json_object_get(status, "gateways"), i, gateway)
+	{
+		if (is_here(gateway))
+			tell(gateway, failed);
+	}
 	return failed;
+}
+
+/* ---- what came of it ---- */
+
+static bool
+runs(const json_t *process, const char *hash)
+{
+	return strcmp(out_member(process, "config"), hash) == 0;
 }
 
 /* Whether all that are here run the configuration of this hash. */
 static bool
-is_done(const json_t *status, const char *hash)
+is_done(const struct call *call, const json_t *status, const char *hash)
 {
 	const json_t *gateway;
 	size_t i;
 
-	if (strcmp(out_member(status, "config"), hash) != 0)
+	if (call_is_here(call_worker(call)) && !runs(status, hash))
 		return false;
-	json_array_foreach(json_object_get(status, "gateways"), i,
-	    gateway) if (is_here(gateway) &&
-			 strcmp(out_member(gateway, "config"), hash) !=
-			     0) return false;
+	json_array_foreach(json_object_get(status, "gateways"), i, gateway)
+	{
+		if (is_here(gateway) && !runs(gateway, hash))
+			return false;
+	}
 	return true;
 }
 
+/* Why a process runs another configuration. */
+static const char *
+reason(const json_t *process, bool here, const json_t *failed)
+{
+	char key[OUT_TEXT_SIZE];
+	const char *why;
+
+	if (!here)
+		return "another host: gaff reload there";
+	snprintf(
+	    key, sizeof(key), "%lld", (long long)out_number(process, "pid"));
+	why = json_string_value(json_object_get(failed, key));
+	return why != NULL ? why : "told, but keeps the old one: see its log";
+}
+
 static int
-print_all(const json_t *status, const char *hash)
+print_all(const struct call *call, const json_t *status, const json_t *failed)
 {
 	static const char *const titles[] = {
 	    "PROCESS", "HOST", ">PID", "CONFIG", ""};
 	struct out_table *table = out_table_new(titles, 5);
+	const char *hash = call_config(call)->hash;
+	bool here = call_is_here(call_worker(call));
 	const json_t *gateway;
 	size_t i;
 
 	out_cellf(table, "worker %s", out_member(status, "worker"));
-	out_cell(table, "here");
+	out_cell(table, here ? "here" : call_worker(call)->admin);
 	out_cellf(table, "%lld", (long long)out_number(status, "pid"));
 	out_cell(table, out_member(status, "config"));
-	out_cell(table,
-	    strcmp(out_member(status, "config"), hash) == 0 ? "" : "not new");
+	out_cell(table, runs(status, hash) ? "" : reason(status, here, failed));
 	json_array_foreach(json_object_get(status, "gateways"), i, gateway)
 	{
-		const char *config = out_member(gateway, "config");
-
 		out_cell(table, "gateway");
 		out_cell(table, out_member(gateway, "host"));
 		out_cellf(table, "%lld", (long long)out_number(gateway, "pid"));
-		out_cell(table, config);
-		out_cell(table, strcmp(config, hash) == 0 ? "" : "not new");
+		out_cell(table, out_member(gateway, "config"));
+		out_cell(
+		    table, runs(gateway, hash)
+			       ? ""
+			       : reason(gateway, is_here(gateway), failed));
 	}
 	return out_table_print(table);
 }
 
 static int
-reload(struct call *call, const char *hash)
+reload(struct call *call)
 {
 	const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
 	int64_t end_ms = clock_boot_ms() + WAIT_MS;
-	json_t *status = ask_status(call);
-	int result = CMD_FAILED, failed;
+	const char *hash = call_config(call)->hash;
+	json_t *status = ask_status(call), *failed;
+	int result = CMD_FAILED;
 	bool done;
 
 	if (status == NULL)
@@ -133,11 +170,14 @@ reload(struct call *call, const char *hash)
 		nanosleep(&pause, NULL);
 		json_decref(status);
 		status = ask_status(call);
-		done = status != NULL && is_done(status, hash);
+		done = status != NULL && is_done(call, status, hash);
 	} while (status != NULL && !done && clock_boot_ms() < end_ms);
-	if (status != NULL && print_all(status, hash) == 0 && done &&
-	    failed == 0)
+	if (status != NULL && print_all(call, status, failed) == 0 && done)
 		result = CMD_DONE;
+	if (status != NULL && !done)
+		fprintf(stderr, "gaff reload: not every process here runs %s\n",
+		    hash);
+	json_decref(failed);
 	json_decref(status);
 	return result;
 }
@@ -146,14 +186,22 @@ int
 cmd_reload(int argc, char **argv)
 {
 	int first = options_read(&options, argc, argv), status = CMD_FAILED;
+	struct config *config;
 	struct call *call;
 
 	if (first <= 0)
 		return options_exit(first);
+	/* with faults nobody is told */
+	config = call_load(CONFIG_ROLE_NONE);
+	if (config == NULL) {
+		fputs("gaff reload: nothing was told to read it\n", stderr);
+		return CMD_FAILED;
+	}
+	config_unref(config);
 	call = call_open(worker);
 	if (call == NULL)
 		return CMD_FAILED;
-	status = reload(call, call_config(call)->hash);
+	status = reload(call);
 	call_close(call);
 	return status;
 }

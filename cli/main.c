@@ -25,7 +25,7 @@ static const struct verb verbs[] = {
     {"secret", cmd_secret, "make a secret"},
     {"status", cmd_status, "workers, gateways, queue, sources, routes"},
     {"events", cmd_events, "list events"},
-    {"tail", cmd_tail, "follow events as they come"},
+    {"tail", cmd_tail, "follow events as they come and attempts as they end"},
     {"show", cmd_show, "show one event with its attempts"},
     {"replay", cmd_replay, "deliver events again"},
     {"dead", cmd_dead, "list, show, replay and purge dead letters"},

@@ -43,6 +43,9 @@ ping(struct admin_context *context, const json_t *args)
 static const struct verb verbs[] = {
     {"ping", ping, {{0}}},
     {"status", admin_status, {{0}}},
+    {"attempts", admin_attempts,
+	{{"source", ARG_TEXT, false}, {"type", ARG_TEXT, false},
+	    {"cursor", ARG_NUMBER, false}, {0}}},
     {"events", admin_events,
 	{{"source", ARG_TEXT, false}, {"type", ARG_TEXT, false},
 	    {"route", ARG_TEXT, false}, {"state", ARG_TEXT, false},
@@ -106,8 +109,11 @@ admin_text(const json_t *args, const char *name)
 json_t *
 admin_json_text(const char *text)
 {
-	json_t *value = json_string(text);
+	size_t len = strlen(text);
+	json_t *value = json_stringn(text, len);
 
+	for (int cut = 0; value == NULL && cut < 3 && len > 0; cut++)
+		value = json_stringn(text, --len);
 	/* not UTF-8: only text of this program's making can be that */
 	return value != NULL ? value : json_string("?");
 }

@@ -19,6 +19,7 @@
 #include "links.h"
 #include "stats.h"
 #include "store.h"
+#include "trail.h"
 
 struct admin_context {
 	const struct store_ops *ops;
@@ -28,6 +29,7 @@ struct admin_context {
 	const struct links *links;
 	const struct stats *stats;
 	const struct hours *hours;
+	const struct trail *trail;
 	double per_second;     /* events that come */
 	const char *state;     /* accepting, draining, full */
 	int64_t started_at_ms; /* wall time */

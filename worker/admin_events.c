@@ -288,3 +288,14 @@ admin_show(struct admin_context *context, const json_t *args)
 	json_decref(c->events);
 	return reply;
 }
+
+json_t *
+admin_attempts(struct admin_context *context, const json_t *args)
+{
+	const json_t *cursor = json_object_get(args, "cursor");
+	const struct trail_query query = {.source = admin_text(args, "source"),
+	    .type = admin_text(args, "type"),
+	    .after = cursor != NULL ? json_integer_value(cursor) : -1};
+
+	return admin_ok(trail_json(context->trail, &query));
+}

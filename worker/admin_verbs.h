@@ -18,6 +18,7 @@ admin_verb_fn admin_replay, admin_inject; /* admin_replay.c */
 admin_verb_fn admin_pause, admin_resume;  /* admin_route.c */
 admin_verb_fn admin_cancel;               /* admin_route.c */
 admin_verb_fn admin_status;               /* admin_status.c */
+admin_verb_fn admin_attempts;             /* admin_events.c */
 
 /* {"ok": true, "data": data}; `data` is consumed, NULL becomes NULL. */
 json_t *admin_ok(json_t *data);
@@ -30,7 +31,8 @@ admin_store_fail(struct admin_context *context, enum store_result result);
 
 /* A text argument, "" when it is not given. */
 const char *admin_text(const json_t *args, const char *name);
-/* A text for a REPLY; never NULL but without memory. */
+/* A text for a REPLY, which may have been cut inside a character; never NULL
+ * but without memory. */
 json_t *admin_json_text(const char *text);
 /* Wall time as RFC 3339. */
 json_t *admin_json_time(int64_t wall_ms);

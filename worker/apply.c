@@ -261,12 +261,15 @@ apply_tasks(struct server *s)
 static void
 count_task(struct server *s, const struct task *task)
 {
-	if (task->kind == TASK_BURIED)
+	if (task->kind == TASK_BURIED) {
 		stats_dead(s->stats, task->route);
-	else if (task->kind == TASK_SETTLE && task->settle.attempt != NULL)
+		trail_note(s->trail, task);
+	} else if (task->kind == TASK_SETTLE && task->settle.attempt != NULL) {
 		stats_attempt(s->stats, task->route,
 		    task->settle.state == DELIVERY_DELIVERED,
 		    task->settle.attempt);
+		trail_note(s->trail, task);
+	}
 }
 
 static void

@@ -222,6 +222,7 @@ answer_call(struct server *s, zmq_msg_t *id, const json_t *call)
 	    .links = s->links,
 	    .stats = s->stats,
 	    .hours = s->hours,
+	    .trail = s->trail,
 	    .per_second = s->per_second,
 	    .state = control_state(s),
 	    .started_at_ms = s->started_at_ms,

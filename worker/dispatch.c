@@ -49,12 +49,13 @@ on_buried(void *arg, struct store_delivery *delivery)
 		    own_delivery_dead(d->config, delivery, clock_wall_ms());
 		(void)memccpy(
 		    task->route, delivery->route, '\0', sizeof(task->route));
+		task->delivery = delivery;
 		tasks_push(d->out, task);
 	} else {
 		/* The next start finds the file, and that it is the same. */
 		log_error("no_memory", log_str("for", "dead_letter"));
+		store_delivery_free(delivery);
 	}
-	store_delivery_free(delivery);
 }
 
 /* ---- tasks of the store thread ---- */

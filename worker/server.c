@@ -455,6 +455,7 @@ open_parts(struct server *s)
 	    (s->links = links_new(s->started_at_ms)) == NULL ||
 	    (s->stats = stats_new()) == NULL ||
 	    (s->hours = hours_new()) == NULL ||
+	    (s->trail = trail_new()) == NULL ||
 	    (s->inbox = tasks_new(wake, s)) == NULL) {
 		log_error("cannot_start", log_str("error", strerror(errno)));
 		return -1;
@@ -545,6 +546,7 @@ server_close(struct server *s)
 	links_free(s->links);
 	stats_free(s->stats);
 	hours_free(s->hours);
+	trail_free(s->trail);
 	close_fd(s->signal_fd);
 	close_fd(s->wake_fd);
 	config_unref(s->config);

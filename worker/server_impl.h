@@ -21,6 +21,7 @@
 #include "stats.h"
 #include "store.h"
 #include "tasks.h"
+#include "trail.h"
 
 enum {
 	BATCH_EVENTS = 512,
@@ -99,6 +100,7 @@ struct server {
 	struct links *links;
 	struct stats *stats;
 	struct hours *hours;
+	struct trail *trail;
 	struct intake intake;
 	struct feed feed;
 	struct after after;

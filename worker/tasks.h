@@ -35,8 +35,8 @@ enum task_kind {
 	TASK_ROUTED,  /* seq, targets, n, whole, filtered: see below */
 	TASK_CLAIM,   /* route, n: take up to n due deliveries */
 	TASK_SETTLE,  /* settle with all it points to */
-	TASK_BURIED,  /* seq, route, replay; event: gaff's own about it, or
-			 NULL: to be stored with it */
+	TASK_BURIED,  /* seq, route, replay; delivery: the dead one; event:
+			 gaff's own about it, or NULL: to be stored with it */
 	TASK_STOPPED, /* nothing runs any more; the last task.  failed: the
 			 spawner is gone, the worker must end */
 	TASK__MAX

@@ -5,12 +5,14 @@ counted twice, status is content with trouble, or a broken gaff.conf keeps the
 command line from asking.
 """
 
+import itertools
 import json
 import re
 
 import pytest
 
 from kit import ledger, sign
+from kit.process import Process
 from kit.wait import until
 
 ROUTE = "[route r]\npost = {url}\nbackoff = 100ms\n"
@@ -175,3 +177,94 @@ def test_broken_configuration(broken):
                      "gaff check", text), text
     assert "route r: " not in text
     assert json.loads(broken.gaff("status", "--json", code=1).stdout)
+
+
+# ---- tail ----
+
+def tail(site, *args, name="tail"):
+    return Process(name, [f"{site.bin}/gaff", "tail", *args], site.dir,
+                   env=site.environment())
+
+
+def wait_line(process, pattern):
+    until(lambda: re.search(pattern, process.log(), re.M),
+          f"tail prints {pattern}", 20, found=process.tail)
+
+
+def begin(site, process):
+    """Events until tail has begun, which is with the first one it prints."""
+    n = itertools.count()
+    until(lambda: post(site, f"first-{next(n)}").status == 200 and
+          "delivered" in process.log(), "tail has begun", 20, pause=0.5,
+          found=process.tail)
+
+
+def test_tail(up, receiver):
+    """Each event once, then its attempts as they end."""
+    process = tail(up)
+    begin(up, process)
+    receiver.answer = 500
+    event_id = post(up, "again").json()["id"]
+    short = event_id[-8:]
+    time = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
+    wait_line(process, rf"^{short}  {time}  event      load .* bytes  again$")
+    wait_line(process, rf"^{short}  {time}  failed     r  try 1  \d+ms  "
+              rf"status:500.*  next {time}$")
+    receiver.answer = 410
+    wait_line(process, rf"^{short}  {time}  failed     r  try \d+  \d+ms  "
+              r"status:410.*  final$")
+    wait_line(process, rf"^{short}  {time}  dead       r  try \d+  final$")
+    receiver.answer = 200
+    event_id = post(up, "good").json()["id"]
+    wait_line(process, rf"^{event_id[-8:]}  {time}  delivered  r  try 1  "
+              r"\d+ms$")
+    lines = process.log().splitlines()
+    assert sum(" event " in line and short in line for line in lines) == 1
+    assert next(line for line in lines if short in line).find("event") > 0
+
+
+def test_tail_as_json_of_one_type(up):
+    none = tail(up, "--json", "--type", "none.such", name="none")
+    all_of_it = tail(up, "--json", "--source", "load")
+    begin(up, all_of_it)
+    lines = [json.loads(line) for line in all_of_it.log().splitlines()]
+    assert {line["source"] for line in lines} == {"load"}
+    assert any(line.get("state") == "delivered" for line in lines)
+    assert none.log() == ""
+
+
+# ---- reload ----
+
+def test_reload(up):
+    up.configure(up.rules + "[route more]\nrun = /bin/true\n")
+    run = up.gaff("reload")
+    new = one(up)["config"]
+    lines = run.stdout.decode().splitlines()
+    assert re.match("PROCESS +HOST +PID +CONFIG", lines[0])
+    assert re.fullmatch(
+        rf"worker local +here +{up.workers['local'].pid} +{new}", lines[1])
+    assert re.fullmatch(
+        rf"gateway +\S+ +{up.gateways[0].pid} +{new}", lines[2])
+    assert len(lines) == 3
+    assert {r["route"] for r in one(up)["routes"]} == {"r", "more"}
+
+
+def test_reload_with_faults(broken):
+    """Every fault is said, and nobody is told."""
+    text = say(broken, "reload")
+    assert "runs" in text and "nothing was told to read it" in text
+    for process in (broken.workers["local"], broken.gateways[0]):
+        assert "reload" not in process.log()
+
+
+def test_reload_that_one_refuses(up):
+    """A gateway that cannot read its secret keeps the old one: told so."""
+    old = one(up)["config"]
+    up.configure(up.rules.replace("[source load]\n", "[source load]\n"
+                                  "secret = file:secrets/none\n"))
+    run = up.gaff("reload", code=1)
+    text = run.stdout.decode()
+    assert re.search(rf"gateway .* {old}  told, but keeps the old one: see "
+                     "its log", text), text
+    assert re.search(r"worker local +here +\d+ +[0-9a-f]{8}\n", text), text
+    assert b"not every process here runs" in run.stderr
