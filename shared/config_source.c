@@ -266,6 +266,20 @@ out:
 	free(secrets);
 }
 
+/* A rule that nobody has seen hold may be wrong; then all is refused. */
+static void
+warn_weak(struct config_loader *l, const struct config_section *section,
+    const struct scheme *scheme)
+{
+	const char *evidence = scheme_get(scheme, "evidence");
+
+	if (evidence != NULL && strcmp(evidence, "weak") == 0)
+		config_fault(&l->warnings, &section->where,
+		    "source %s: scheme %s is known at second hand only "
+		    "(evidence = weak): let the provider send a test event",
+		    section->name, scheme_name(scheme));
+}
+
 static void
 check_source(struct config_loader *l, const struct config_section *section,
     struct draft *draft)
@@ -274,6 +288,7 @@ check_source(struct config_loader *l, const struct config_section *section,
 
 	if (!draft->has_scheme)
 		return;
+	warn_weak(l, section, draft->source.scheme);
 	if (scheme_link(draft->source.scheme, config_scheme_lookup, l->config,
 		error) != 0 ||
 	    scheme_check(draft->source.scheme, error) != 0)

@@ -310,6 +310,29 @@ test_faults(void **state)
 		expect_fault(cases[i].text, cases[i].sentence);
 }
 
+/* A rule that was never seen to hold is warned of, and loaded. */
+static void
+test_weak(void **state)
+{
+	struct buf errors = {0}, warnings = {0};
+	struct config *c;
+
+	(void)state;
+	write_file("gaff.conf",
+	    "[worker local]\n"
+	    "[source a]\nscheme = zendesk\nsecret = 0123456789\n"
+	    "[source b]\nscheme = github\nsecret = 0123456789\n",
+	    0600);
+	c = config_load(main_path, CONFIG_ROLE_CHECK, &errors, &warnings);
+	assert_non_null(c);
+	assert_non_null(strstr(
+	    buf_str(&warnings), "gaff.conf:2: source a: scheme zendesk is"));
+	assert_null(strstr(buf_str(&warnings), "source b"));
+	config_unref(c);
+	buf_clear(&errors);
+	buf_clear(&warnings);
+}
+
 /* Every fault is told at once, in the order of the lines. */
 static void
 test_all_at_once(void **state)
@@ -470,6 +493,7 @@ main(void)
 	    cmocka_unit_test(test_good),
 	    cmocka_unit_test(test_roles),
 	    cmocka_unit_test(test_faults),
+	    cmocka_unit_test(test_weak),
 	    cmocka_unit_test(test_all_at_once),
 	    cmocka_unit_test_teardown(test_conf_d, clean_up),
 	    cmocka_unit_test(test_bare_secret),

@@ -15,12 +15,7 @@
 #include "../../shared/scheme_impl.h"
 #include "support.h"
 
-enum { HEADERS_MAX = 24, SECRETS_MAX = 4, SCHEMES_MAX = 400, FLIPS_MAX = 2048 };
-
-static struct {
-	struct scheme *v[SCHEMES_MAX];
-	size_t n;
-} extra;
+enum { HEADERS_MAX = 24, SECRETS_MAX = 4, FLIPS_MAX = 2048 };
 
 static struct {
 	unsigned vectors, valid, removed, emptied, doubled, cut, changed,
@@ -41,54 +36,6 @@ struct vector {
 	char *url;
 	bool valid;
 };
-
-/* ---- schemes that are not built in ---- */
-
-static void
-read_line(char *line)
-{
-	char error[SCHEME_ERROR_SIZE];
-	char *value;
-
-	if (line[0] == '[') {
-		line[strcspn(line, "]")] = '\0';
-		assert_true(extra.n < SCHEMES_MAX);
-		extra.v[extra.n] = scheme_new(line + strlen("[scheme "), NULL);
-		assert_non_null(extra.v[extra.n++]);
-		return;
-	}
-	value = strstr(line, " = ");
-	if (line[0] == '#' || !value)
-		return;
-	*value = '\0';
-	if (scheme_set(extra.v[extra.n - 1], line, value + 3, error))
-		fail_msg("%s: %s", extra.v[extra.n - 1]->name, error);
-}
-
-static void
-read_schemes(void)
-{
-	char *text = support_read("tests/vectors/schemes.conf", NULL);
-	char error[SCHEME_ERROR_SIZE];
-	char *rest = text;
-	char *line;
-
-	while ((line = strsep(&rest, "\n")))
-		read_line(line);
-	free(text);
-	for (size_t i = 0; i < extra.n; i++)
-		if (scheme_check(extra.v[i], error))
-			fail_msg("%s: %s", extra.v[i]->name, error);
-}
-
-static const struct scheme *
-find_scheme(const char *name)
-{
-	for (size_t i = 0; i < extra.n; i++)
-		if (strcmp(extra.v[i]->name, name) == 0)
-			return extra.v[i];
-	return scheme_builtin(name);
-}
 
 /* ---- reading a vector ---- */
 
@@ -164,7 +111,7 @@ read_vector(struct vector *v, const json_t *object)
 	const char *name = json_string_value(json_object_get(object, "scheme"));
 	const json_t *body = json_object_get(object, "body");
 
-	v->scheme = find_scheme(name);
+	v->scheme = scheme_builtin(name);
 	if (!v->scheme)
 		fail_msg("%s: no scheme %s", v->file, name);
 	v->rules = v->scheme->rules;
@@ -500,32 +447,12 @@ test_vectors(void **state)
 	assert_true(counts.flipped > 40000 && counts.clocks > 60);
 }
 
-/* The built-in sections and those of the tests are whole. */
-static void
-test_sections(void **state)
-{
-	char error[SCHEME_ERROR_SIZE];
-	const char *name;
-
-	(void)state;
-	for (size_t i = 0; (name = scheme_builtin_name(i)); i++)
-		if (scheme_check(scheme_builtin(name), error))
-			fail_msg("%s: %s", name, error);
-	assert_true(extra.n > 150);
-}
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_sections),
 	    cmocka_unit_test(test_vectors),
 	};
-	int failed;
 
-	read_schemes();
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	for (size_t i = 0; i < extra.n; i++)
-		scheme_free(extra.v[i]);
-	return failed;
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }
