@@ -9,7 +9,7 @@ BUILD_PACKAGES := gcc libc6-dev make pkg-config binutils libfcgi-dev \
 DEMO_PACKAGES := lighttpd python3
 TEST_PACKAGES := libcmocka-dev python3 python3-pytest python3-pytest-xdist \
 	lighttpd nginx-light apache2 libapache2-mod-fcgid spawn-fcgi systemd curl \
-	openssl jq clang-format-14 clang-tidy-14
+	openssl jq mandoc php-cli nodejs clang-format-14 clang-tidy-14
 
 # short lines; V=1 shows the commands
 V ?= 0
@@ -137,6 +137,8 @@ install: all
 	install $O/gaff.fcgi $(DESTDIR)$(prefix)/lib/gaff
 	for f in conf/*; do sed $(CONF_SED) "$$f" \
 	    >$(DESTDIR)$(prefix)/share/doc/gaff/"$$f" || exit 1; done
+	install -d $(DESTDIR)$(prefix)/share/doc/gaff/handlers
+	install -m 644 docs/handlers/* $(DESTDIR)$(prefix)/share/doc/gaff/handlers
 	for f in $(wildcard docs/*.[1-8]); do install -D -m 644 "$$f" \
 	    $(DESTDIR)$(prefix)/share/man/man"$${f##*.}/$${f##*/}" || exit 1; done
 
