@@ -5,11 +5,12 @@ VERSION := 0.1.0
 # ---- Debian 12 packages, the only list of them ----
 BUILD_PACKAGES := gcc libc6-dev make pkg-config binutils libfcgi-dev \
 	libzmq3-dev libjansson-dev libssl-dev libsqlite3-dev libjq-dev \
-	libcurl4-openssl-dev
+	libcurl4-openssl-dev libmicrohttpd-dev
 DEMO_PACKAGES := lighttpd python3
 TEST_PACKAGES := libcmocka-dev python3 python3-pytest python3-pytest-xdist \
 	lighttpd nginx-light apache2 libapache2-mod-fcgid spawn-fcgi systemd curl \
-	openssl jq mandoc php-cli nodejs clang-format-14 clang-tidy-14
+	openssl jq prometheus mandoc php-cli nodejs clang-format-14 \
+	clang-tidy-14
 
 # short lines; V=1 shows the commands
 V ?= 0
@@ -55,7 +56,7 @@ CLI_OBJS := $(CLI:%=$O/cli/%.o)
 
 LIBS := -lzmq -ljansson -lcrypto
 FCGI_LIBS := -lfcgi $(LIBS)
-WORKER_LIBS := -lsqlite3 -lcurl -ljq $(LIBS)
+WORKER_LIBS := -lsqlite3 -lcurl -ljq -lmicrohttpd $(LIBS)
 CLI_LIBS := -lcurl -ljq $(LIBS)
 
 PROGRAMS := $O/gaff.fcgi $O/gaff-worker $O/gaff

@@ -55,25 +55,6 @@ options_exit(int result)
 	return result == 0 ? CMD_DONE : CMD_USAGE;
 }
 
-/* A time as people write it: RFC 3339, a day, or a duration before now. */
-static int
-read_time(const char *text, int64_t *wall_ms)
-{
-	char day[64];
-	int64_t ago_ms;
-
-	if (units_duration_ms(text, &ago_ms) == 0) {
-		*wall_ms = clock_wall_ms() - ago_ms;
-		return 0;
-	}
-	if (clock_parse(text, wall_ms) == 0)
-		return 0;
-	if (strlen(text) != strlen("2026-11-22"))
-		return -1;
-	snprintf(day, sizeof(day), "%sT00:00:00Z", text);
-	return clock_parse(day, wall_ms);
-}
-
 /* NULL, or what the option takes. */
 static const char *
 set_value(const struct option_spec *spec, const char *text)
@@ -102,7 +83,7 @@ set_value(const struct option_spec *spec, const char *text)
 			   ? NULL
 			   : "a duration such as 500ms, 5s, 10m, 1h or 30d";
 	case OPTION_TIME:
-		return read_time(text, spec->to) == 0
+		return clock_parse_since(text, spec->to) == 0
 			   ? NULL
 			   : "a time such as 2026-11-22, 2026-11-22T03:00:00Z, "
 			     "or 6h for six hours ago";

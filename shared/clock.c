@@ -2,7 +2,10 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
+
+#include "units.h"
 
 static const struct clock_fake *clock_faked;
 
@@ -35,6 +38,24 @@ int64_t
 clock_boot_ms(void)
 {
 	return clock_boot_us() / 1000;
+}
+
+int
+clock_parse_since(const char *text, int64_t *wall_ms)
+{
+	char day[sizeof("2026-11-22T00:00:00Z")];
+	int64_t ago_ms;
+
+	if (units_duration_ms(text, &ago_ms) == 0) {
+		*wall_ms = clock_wall_ms() - ago_ms;
+		return 0;
+	}
+	if (clock_parse(text, wall_ms) == 0)
+		return 0;
+	if (strlen(text) != strlen("2026-11-22"))
+		return -1;
+	(void)snprintf(day, sizeof(day), "%sT00:00:00Z", text);
+	return clock_parse(day, wall_ms);
 }
 
 void

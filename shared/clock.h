@@ -29,6 +29,10 @@ void clock_format(int64_t wall_ms, char out[CLOCK_TEXT_SIZE]);
  */
 int clock_parse(const char *text, int64_t *wall_ms);
 
+/* The same of a time as people write it: RFC 3339, a day (2026-11-22), or how
+ * long ago it was (6h). */
+int clock_parse_since(const char *text, int64_t *wall_ms);
+
 /* Tests only: both clocks return these values until called with NULL. */
 struct clock_fake {
 	int64_t wall_ms;

@@ -35,9 +35,9 @@ static json_t *
 ping(struct admin_context *context, const json_t *args)
 {
 	(void)args;
-	return admin_ok(
-	    json_pack("{s:s, s:s, s:s}", "worker", context->worker->name,
-		"version", GAFF_VERSION, "config", context->config->hash));
+	return admin_ok(json_pack("{s:s, s:s, s:s, s:s}", "worker",
+	    context->worker->name, "state", context->state, "version",
+	    GAFF_VERSION, "config", context->config->hash));
 }
 
 static const struct verb verbs[] = {
@@ -46,6 +46,7 @@ static const struct verb verbs[] = {
     {"attempts", admin_attempts,
 	{{"source", ARG_TEXT, false}, {"type", ARG_TEXT, false},
 	    {"cursor", ARG_NUMBER, false}, {0}}},
+    {"metrics", admin_metrics, {{"cursor", ARG_NUMBER, false}, {0}}},
     {"events", admin_events,
 	{{"source", ARG_TEXT, false}, {"type", ARG_TEXT, false},
 	    {"route", ARG_TEXT, false}, {"state", ARG_TEXT, false},

@@ -17,6 +17,7 @@
 #include "../shared/config.h"
 #include "hours.h"
 #include "links.h"
+#include "metrics.h"
 #include "stats.h"
 #include "store.h"
 #include "trail.h"
@@ -34,6 +35,7 @@ struct admin_context {
 	const char *state;     /* accepting, draining, full */
 	int64_t started_at_ms; /* wall time */
 	int64_t sync_us;       /* duration of the last commit */
+	const struct metrics_view *metrics;
 	/* Something of this route may be due now (a replay); NULL: any. */
 	void (*due)(void *arg, const char *route);
 	void (*paused)(void *arg, const char *route, bool paused);

@@ -19,6 +19,7 @@ admin_verb_fn admin_pause, admin_resume;  /* admin_route.c */
 admin_verb_fn admin_cancel;               /* admin_route.c */
 admin_verb_fn admin_status;               /* admin_status.c */
 admin_verb_fn admin_attempts;             /* admin_events.c */
+admin_verb_fn admin_metrics;              /* admin_metrics.c */
 
 /* {"ok": true, "data": data}; `data` is consumed, NULL becomes NULL. */
 json_t *admin_ok(json_t *data);

@@ -9,6 +9,9 @@
 
 enum { DAY_MS = 86400000 };
 
+/* Compared by address. */
+static const char overflow[] = "overflow";
+
 /* ---- what follows a commit ---- */
 
 static void
@@ -74,9 +77,9 @@ apply_due(struct server *s, const char *route)
 
 /* ---- the kinds of tasks ---- */
 
-/* Open deliveries of a route as of the last beat, those since included; NULL
- * without memory. */
-static int64_t *
+/* The counts of a route as of the last beat, with those it was given since as
+ * `pending`; NULL without memory. */
+static struct store_count *
 open_count(struct server *s, const char *route)
 {
 	struct store_count *counts;
@@ -84,7 +87,7 @@ open_count(struct server *s, const char *route)
 
 	for (i = 0; i < s->n_counts; i++)
 		if (strcmp(s->counts[i].route, route) == 0)
-			return &s->counts[i].n[DELIVERY_PENDING];
+			return &s->counts[i];
 	counts = realloc(s->counts, (s->n_counts + 1) * sizeof(*counts));
 	if (counts == NULL)
 		return NULL;
@@ -92,7 +95,14 @@ open_count(struct server *s, const char *route)
 	counts += s->n_counts++;
 	*counts = (struct store_count){0};
 	(void)memccpy(counts->route, route, '\0', sizeof(counts->route));
-	return &counts->n[DELIVERY_PENDING];
+	return counts;
+}
+
+static int64_t
+open_deliveries(const struct store_count *count)
+{
+	return count->n[DELIVERY_PENDING] + count->n[DELIVERY_RUNNING] +
+	       count->n[DELIVERY_WAITING];
 }
 
 /* A route whose queue is at its limit gets dead letters instead. */
@@ -100,7 +110,7 @@ static void
 limit_targets(struct server *s, struct task *task)
 {
 	const struct config_route *route;
-	int64_t *open;
+	struct store_count *count;
 	unsigned i;
 
 	for (i = 0; i < task->n; i++) {
@@ -108,15 +118,15 @@ limit_targets(struct server *s, struct task *task)
 		if (route == NULL || route->max_pending == 0 ||
 		    task->targets[i].state != DELIVERY_PENDING)
 			continue;
-		open = open_count(s, route->name);
-		if (open == NULL)
+		count = open_count(s, route->name);
+		if (count == NULL)
 			continue;
-		if (*open < route->max_pending) {
-			++*open;
+		if (open_deliveries(count) < route->max_pending) {
+			count->n[DELIVERY_PENDING]++;
 			continue;
 		}
 		task->targets[i].state = DELIVERY_EXHAUSTED;
-		task->targets[i].reason = "overflow";
+		task->targets[i].reason = overflow;
 		task->targets[i].detail = "the route holds max_pending";
 	}
 }
@@ -259,9 +269,23 @@ apply_tasks(struct server *s)
 /* ---- after the batch ---- */
 
 static void
+count_routed(struct server *s, const struct task *task)
+{
+	unsigned i;
+
+	if (task->unmatched)
+		stats_unmatched(s->stats, task->source);
+	for (i = 0; i < task->n; i++)
+		if (task->targets[i].reason == overflow)
+			stats_beyond(s->stats, STATS_LIMIT_MAX_PENDING, 1);
+}
+
+static void
 count_task(struct server *s, const struct task *task)
 {
-	if (task->kind == TASK_BURIED) {
+	if (task->kind == TASK_ROUTED) {
+		count_routed(s, task);
+	} else if (task->kind == TASK_BURIED) {
 		stats_dead(s->stats, task->route);
 		trail_note(s->trail, task);
 	} else if (task->kind == TASK_SETTLE && task->settle.attempt != NULL) {

@@ -211,9 +211,35 @@ on_paused(void *arg, const char *route, bool paused)
 		apply_due(s, route);
 }
 
+/* Its `gateways` is a reference to be given back. */
+static struct metrics_view
+metrics_of(const struct server *s)
+{
+	return (struct metrics_view){
+	    .config = s->config,
+	    .worker = s->worker->name,
+	    .stats = s->stats,
+	    .gateways = links_totals(s->links),
+	    .links = links_count(s->links),
+	    .parked = links_parked(s->links),
+	    .counts = s->counts,
+	    .n_counts = s->n_counts,
+	    .unrouted = s->unrouted,
+	    .space = s->space,
+	    .reserve = s->store_config.reserve,
+	    .letter_bytes = dispatch_letter_bytes(s->dispatch),
+	    .started_at_ms = s->started_at_ms,
+	    .loaded_at_ms = s->loaded_at_ms,
+	    .reload_failed = s->reload_failed,
+	    .accepting = strcmp(control_state(s), "accepting") == 0,
+	    .malformed = s->intake.malformed,
+	};
+}
+
 static void
 answer_call(struct server *s, zmq_msg_t *id, const json_t *call)
 {
+	const struct metrics_view metrics = metrics_of(s);
 	struct admin_context context = {
 	    .ops = s->ops,
 	    .store = s->store,
@@ -227,6 +253,7 @@ answer_call(struct server *s, zmq_msg_t *id, const json_t *call)
 	    .state = control_state(s),
 	    .started_at_ms = s->started_at_ms,
 	    .sync_us = s->sync_us,
+	    .metrics = &metrics,
 	    .due = on_due,
 	    .paused = on_paused,
 	    .arg = s,
@@ -237,6 +264,7 @@ answer_call(struct server *s, zmq_msg_t *id, const json_t *call)
 	if (reply != NULL && wire_put_json(&frame, WIRE_REPLY, reply) == 0)
 		(void)zsock_send_to(s->admin, zmq_msg_data(id),
 		    zmq_msg_size(id), frame.p, frame.len);
+	json_decref(metrics.gateways);
 	buf_clear(&frame);
 	json_decref(reply);
 	if (context.broken)

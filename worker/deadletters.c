@@ -235,6 +235,12 @@ deadletters_add(
 }
 
 int64_t
+deadletters_used(const struct deadletters *letters)
+{
+	return retention_used(letters->retention);
+}
+
+int64_t
 deadletters_due_ms(const struct deadletters *letters)
 {
 	int64_t due = letters->walking || letters->clearing ? clock_boot_ms()

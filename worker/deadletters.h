@@ -39,6 +39,9 @@ void deadletters_set(
 void deadletters_add(struct deadletters *letters,
     struct store_delivery *delivery, char *deliver);
 
+/* Bytes of all dead letters; -1: not known yet. */
+int64_t deadletters_used(const struct deadletters *letters);
+
 /* Boot clock: when the next step is due. */
 int64_t deadletters_due_ms(const struct deadletters *letters);
 /* Do one, if it is due. */

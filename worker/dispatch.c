@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,6 +35,7 @@ struct dispatch {
 	bool cut;
 	bool ended;
 	int64_t stop_ms; /* boot clock: when to cut what runs */
+	_Atomic int64_t letter_bytes;
 };
 
 static void
@@ -350,6 +352,7 @@ run(void *arg)
 		filter_pump(routing_filter(d->routing));
 		if (deadletters_due_ms(d->letters) <= clock_boot_ms())
 			deadletters_step(d->letters);
+		atomic_store(&d->letter_bytes, deadletters_used(d->letters));
 		claim_due(d);
 		if (d->stopping)
 			stop(d);
@@ -439,6 +442,7 @@ dispatch_start(const struct dispatch_options *options)
 	}
 	d->spawn = options->spawn;
 	d->out = options->out;
+	atomic_init(&d->letter_bytes, -1);
 	if (open_parts(d, options) != 0 || start_thread(d) != 0) {
 		dispatch_free(d);
 		return NULL;
@@ -450,6 +454,12 @@ void
 dispatch_push(struct dispatch *dispatch, struct task *task)
 {
 	tasks_push(dispatch->in, task);
+}
+
+int64_t
+dispatch_letter_bytes(const struct dispatch *dispatch)
+{
+	return atomic_load(&dispatch->letter_bytes);
 }
 
 void

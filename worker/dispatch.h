@@ -43,6 +43,8 @@ struct dispatch_options {
 struct dispatch *dispatch_start(const struct dispatch_options *options);
 /* Hand it a task; from the store thread. */
 void dispatch_push(struct dispatch *dispatch, struct task *task);
+/* Size of all dead letters; -1: not known yet.  From any thread. */
+int64_t dispatch_letter_bytes(const struct dispatch *dispatch);
 /* Wait for the end of the thread (after TASK_STOP) and free all. */
 void dispatch_join(struct dispatch *dispatch);
 

@@ -108,9 +108,12 @@ intake_refuse(struct server *s)
 {
 	size_t i;
 
-	for (i = 0; i < s->intake.n; i++)
-		if (s->intake.items[i].valid)
-			s->intake.items[i].status = WIRE_UNAVAILABLE;
+	for (i = 0; i < s->intake.n; i++) {
+		if (!s->intake.items[i].valid)
+			continue;
+		s->intake.items[i].status = WIRE_UNAVAILABLE;
+		stats_beyond(s->stats, STATS_LIMIT_RESERVE, 1);
+	}
 }
 
 /* ---- acknowledging ---- */

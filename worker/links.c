@@ -271,6 +271,18 @@ links_count(const struct links *links)
 	return links->n;
 }
 
+int64_t
+links_parked(const struct links *links)
+{
+	int64_t parked = 0;
+	size_t i;
+
+	for (i = 0; i < links->n; i++)
+		parked += json_integer_value(
+		    json_object_get(links->rows[i].hello, "parked"));
+	return parked;
+}
+
 void
 links_each(const struct links *links, links_fn *fn, void *arg)
 {

@@ -40,6 +40,8 @@ bool links_heard(struct links *links, const void *id, size_t id_len,
 /* Forget the silent ones; returns how many are left. */
 size_t links_expire(struct links *links, int64_t boot_ms);
 size_t links_count(const struct links *links);
+/* Requests that wait in all linked gateways, by their latest beats. */
+int64_t links_parked(const struct links *links);
 
 typedef void links_fn(void *arg, const void *id, size_t id_len);
 void links_each(const struct links *links, links_fn *fn, void *arg);

@@ -1,5 +1,6 @@
 #include "routing.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,6 +29,7 @@ struct waiting {
 	struct part slow;
 	unsigned left; /* parts under way */
 	bool let_go;   /* of what is not in the parts */
+	bool matched;  /* something, in an earlier answer */
 };
 
 /* Targets as they are found: texts belong to the configuration or a case. */
@@ -35,6 +37,7 @@ struct found {
 	struct store_target *targets;
 	unsigned n;
 	size_t text_len; /* of all texts with their NULs */
+	bool matched;    /* something, in an earlier answer */
 };
 
 static void
@@ -92,11 +95,14 @@ static void
 answer_last(
     struct routing *routing, struct task *task, struct found *found, bool whole)
 {
+	(void)snprintf(
+	    task->source, sizeof(task->source), "%s", task->event->source);
 	event_free(task->event);
 	task->event = NULL;
 	task->kind = TASK_ROUTED;
 	task->filtered = false;
 	task->whole = fill(task, found) == 0 && whole;
+	task->unmatched = task->whole && task->n == 0 && !found->matched;
 	tasks_push(routing->out, task);
 }
 
@@ -223,6 +229,8 @@ part_done(void *arg, struct filter_job *job)
 	bool good = part_found(part, &found) == 0;
 
 	waiting->left--;
+	found.matched = waiting->matched;
+	waiting->matched = waiting->matched || found.n > 0;
 	if (waiting->left > 0) {
 		if (found.n == 0)
 			free(found.targets);
@@ -274,7 +282,7 @@ static void
 submit(struct waiting *waiting)
 {
 	struct filter *filter = waiting->routing->filter;
-	struct found none = {0};
+	struct found none = {.matched = waiting->matched};
 
 	waiting->left = waiting->fast.job.n > 0 ? 1 : 0;
 	waiting->left += waiting->slow.job.n > 0 ? 1 : 0;
@@ -307,6 +315,7 @@ take_filtered(struct routing *routing, struct task *task, struct config *config,
 		answer_last(routing, task, found, false);
 		return;
 	}
+	waiting->matched = found->matched || found->n > 0;
 	if (found->n == 0 && queued < ROUTING_QUEUE_SHORT)
 		free(found->targets);
 	else if (answer_part(routing, task->seq, found) != 0)
@@ -337,7 +346,9 @@ routing_take(struct routing *routing, struct task *task, struct config *config)
 			continue;
 		if (route->filter != NULL)
 			filters = true;
-		else if (!task->filtered)
+		else if (task->filtered)
+			found.matched = true;
+		else
 			found_add(&found, route->name, NULL);
 	}
 	if (filters)

@@ -15,6 +15,7 @@
 #include "../shared/log.h"
 #include "../shared/notify.h"
 #include "../shared/zsock.h"
+#include "ask.h"
 #include "server_impl.h"
 
 enum {
@@ -67,6 +68,7 @@ check_room(struct server *s)
 
 	if (s->ops->space(s->store, &space) != STORE_OK)
 		return;
+	s->space = space;
 	s->room = space.free_bytes - s->store_config.reserve;
 	s->full = s->room <= 0;
 	if (s->full && !was_full)
@@ -169,24 +171,17 @@ purge(struct server *s)
 	return result == STORE_OK && more;
 }
 
-/* For max_pending all that is open counts as pending. */
 static void
 refresh_counts(struct server *s)
 {
-	int64_t unrouted, unmatched, *n;
-	size_t i;
+	int64_t unmatched;
 
 	free(s->counts);
 	s->counts = NULL;
 	s->n_counts = 0;
-	if (s->ops->counts(s->store, &s->counts, &s->n_counts, &unrouted,
+	if (s->ops->counts(s->store, &s->counts, &s->n_counts, &s->unrouted,
 		&unmatched) != STORE_OK)
 		s->n_counts = 0;
-	for (i = 0; i < s->n_counts; i++) {
-		n = s->counts[i].n;
-		n[DELIVERY_PENDING] +=
-		    n[DELIVERY_RUNNING] + n[DELIVERY_WAITING];
-	}
 }
 
 /* From this thread: a disk that hangs is seen by the watchdog too. */
@@ -385,6 +380,16 @@ open_sockets(struct server *s)
 	return 0;
 }
 
+static int
+open_httpd(struct server *s)
+{
+	if (s->worker->metrics == NULL)
+		return 0;
+	if (zmq_bind(s->admin, ASK_ENDPOINT) == 0)
+		s->httpd = httpd_open(s->context, s->worker->metrics);
+	return s->httpd != NULL ? 0 : -1;
+}
+
 /* By the configuration of the moment: a reload may have changed it. */
 static int64_t
 revive_after_ms(void *arg, const char *name)
@@ -460,13 +465,14 @@ open_parts(struct server *s)
 		log_error("cannot_start", log_str("error", strerror(errno)));
 		return -1;
 	}
+	stats_know(s->stats, s->config);
 	if (!server_filters_good(s->config) || open_store(s) != 0)
 		return -1;
 	check_room(s);
 	if (open_dispatch(s) != 0)
 		return -1;
 	/* Last: from now on gateways hand events over. */
-	return open_sockets(s);
+	return open_sockets(s) == 0 && open_httpd(s) == 0 ? 0 : -1;
 }
 
 struct server *
@@ -484,7 +490,7 @@ server_open(const struct server_options *options)
 	s->spawn = options->spawn;
 	s->lock_fds[0] = s->lock_fds[1] = s->lock_fds[2] = -1;
 	s->signal_fd = s->wake_fd = -1;
-	s->started_at_ms = clock_wall_ms();
+	s->started_at_ms = s->loaded_at_ms = clock_wall_ms();
 	if (open_parts(s) != 0) {
 		server_close(s);
 		return NULL;
@@ -524,6 +530,7 @@ server_close(struct server *s)
 
 	if (s == NULL)
 		return;
+	httpd_close(s->httpd);
 	zsock_close(s->data);
 	zsock_close(s->control);
 	zsock_close(s->admin);

@@ -16,6 +16,7 @@
 #include "../shared/wire.h"
 #include "dispatch.h"
 #include "hours.h"
+#include "httpd.h"
 #include "links.h"
 #include "server.h"
 #include "stats.h"
@@ -89,6 +90,7 @@ struct server {
 	void *data;
 	void *control;
 	void *admin;
+	struct httpd *httpd; /* NULL: no port is configured */
 	int lock_fds[3];
 	int signal_fd;
 	int wake_fd;
@@ -122,8 +124,12 @@ struct server {
 	bool stopping;              /* no new attempts; intake goes on */
 	bool stopped;               /* the dispatcher has ended */
 	bool failed;                /* going on would break a promise */
-	struct store_count *counts; /* as of the last beat: for max_pending */
+	struct store_count *counts; /* as of the last beat */
 	size_t n_counts;
+	int64_t unrouted;         /* as of the last beat */
+	struct store_space space; /* as of the last look */
+	int64_t loaded_at_ms;     /* wall time of the last good configuration */
+	bool reload_failed;       /* the last one was refused */
 };
 
 /* ---- server_reload.c ---- */

@@ -43,6 +43,12 @@ server_frame_max(const struct config *config)
 	return most + WIRE_EVENT_SPARE;
 }
 
+static bool
+is_same(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
 /* What a running worker cannot change: its sockets and its store. */
 static const char *
 needs_restart(const struct server *s, const struct config *config,
@@ -54,6 +60,8 @@ needs_restart(const struct server *s, const struct config *config,
 	    strcmp(worker->control, s->worker->control) != 0 ||
 	    strcmp(worker->admin, s->worker->admin) != 0)
 		return "data, control or admin changed";
+	if (!is_same(worker->metrics, s->worker->metrics))
+		return "metrics changed";
 	if (strcmp(worker->store.url, s->worker->store.url) != 0)
 		return "the store's url changed";
 	if (strcmp(worker->dead_letter.directory,
@@ -90,6 +98,9 @@ use(struct server *s, struct config *config)
 	s->worker = config_worker(config, s->worker->name);
 	config_unref(s->config);
 	s->config = config;
+	s->loaded_at_ms = clock_wall_ms();
+	s->reload_failed = false;
+	stats_know(s->stats, config);
 	/* The store looks at the values; its url is the same. */
 	s->store_config = s->worker->store;
 	s->unmatching = true;
@@ -105,6 +116,7 @@ server_reload(struct server *s)
 	struct config *config;
 
 	notify_reloading();
+	s->reload_failed = true; /* until use() */
 	config = config_load(
 	    config_path(s->config_option), CONFIG_ROLE_WORKER, &errors, NULL);
 	if (config == NULL)

@@ -5,8 +5,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "spawn.h"
+
 const double stats_bounds_ms[STATS_BUCKETS] = {
     1, 2, 5, 10, 25, 50, 100, 250, 1000, 2500, 10000, 60000, 600000};
+
+const double stats_bounds_events[STATS_BUCKETS] = {
+    0, 1, 2, 4, 8, 16, 32, 64, 128, 192, 256, 384, 512};
+
+static const char *const limit_names[STATS_LIMIT__MAX] = {
+    [STATS_LIMIT_RESERVE] = "reserve",
+    [STATS_LIMIT_MAX_PENDING] = "max_pending",
+    [STATS_LIMIT_OUTPUT] = "output",
+    [STATS_LIMIT_NAMES] = "names",
+};
+
+const char *
+stats_limit_name(enum stats_limit limit)
+{
+	return limit_names[limit];
+}
 
 /* Rows in the order they came, and where each name's is.  A row begins with
  * its name. */
@@ -27,6 +45,7 @@ struct stats {
 	struct table sources;
 	struct table routes;
 	struct stats_commits commits;
+	uint64_t limits[STATS_LIMIT__MAX];
 };
 
 static int
@@ -62,7 +81,7 @@ grow(struct table *table)
 
 /* The row of a name, made when there is none.  NULL: there is no room. */
 static void *
-get(struct table *table, const char *name)
+make(struct table *table, const char *name)
 {
 	void *row = find(table, name);
 	struct place *place;
@@ -84,15 +103,25 @@ get(struct table *table, const char *name)
 	return row;
 }
 
+static void *
+get(struct stats *stats, struct table *table, const char *name)
+{
+	void *row = make(table, name);
+
+	if (row == NULL)
+		stats->limits[STATS_LIMIT_NAMES]++;
+	return row;
+}
+
 static void
-count(struct stats_histogram *histogram, double ms)
+count(struct stats_histogram *histogram, const double *bounds, double value)
 {
 	size_t i = 0;
 
-	while (i < STATS_BUCKETS && ms > stats_bounds_ms[i])
+	while (i < STATS_BUCKETS && value > bounds[i])
 		i++;
 	histogram->n[i]++;
-	histogram->sum += ms;
+	histogram->sum += value;
 }
 
 struct stats *
@@ -120,10 +149,21 @@ stats_free(struct stats *stats)
 }
 
 void
+stats_know(struct stats *stats, const struct config *config)
+{
+	size_t i;
+
+	for (i = 0; i < config->n_sources; i++)
+		(void)get(stats, &stats->sources, config->sources[i].name);
+	for (i = 0; i < config->n_routes; i++)
+		(void)get(stats, &stats->routes, config->routes[i].name);
+}
+
+void
 stats_event(
     struct stats *stats, const char *source, bool duplicate, int64_t wall_ms)
 {
-	struct stats_source *row = get(&stats->sources, source);
+	struct stats_source *row = get(stats, &stats->sources, source);
 
 	if (row == NULL)
 		return;
@@ -135,7 +175,7 @@ stats_event(
 void
 stats_unmatched(struct stats *stats, const char *source)
 {
-	struct stats_source *row = get(&stats->sources, source);
+	struct stats_source *row = get(stats, &stats->sources, source);
 
 	if (row != NULL)
 		row->unmatched++;
@@ -165,13 +205,15 @@ void
 stats_attempt(struct stats *stats, const char *route, bool delivered,
     const struct store_attempt *attempt)
 {
-	struct stats_route *row = get(&stats->routes, route);
+	struct stats_route *row = get(stats, &stats->routes, route);
 
 	if (row == NULL)
 		return;
 	row->delivered += delivered;
 	row->failed += !delivered;
-	count(&row->attempt, (double)attempt->ms);
+	count(&row->attempt, stats_bounds_ms, (double)attempt->ms);
+	if (attempt->output_len == SPAWN_OUTPUT_MAX)
+		stats->limits[STATS_LIMIT_OUTPUT]++;
 	count_outcome(row, attempt->outcome);
 	if (delivered) {
 		row->delivered_at_ms = attempt->at_ms + attempt->ms;
@@ -187,7 +229,7 @@ stats_attempt(struct stats *stats, const char *route, bool delivered,
 void
 stats_dead(struct stats *stats, const char *route)
 {
-	struct stats_route *row = get(&stats->routes, route);
+	struct stats_route *row = get(stats, &stats->routes, route);
 
 	if (row != NULL)
 		row->dead++;
@@ -196,8 +238,14 @@ stats_dead(struct stats *stats, const char *route)
 void
 stats_commit(struct stats *stats, int64_t us, size_t events)
 {
-	count(&stats->commits.duration, (double)us / 1000);
-	stats->commits.events += events;
+	count(&stats->commits.duration, stats_bounds_ms, (double)us / 1000);
+	count(&stats->commits.events, stats_bounds_events, (double)events);
+}
+
+void
+stats_beyond(struct stats *stats, enum stats_limit limit, size_t n)
+{
+	stats->limits[limit] += n;
 }
 
 const struct stats_source *
@@ -230,4 +278,10 @@ const struct stats_commits *
 stats_commits(const struct stats *stats)
 {
 	return &stats->commits;
+}
+
+uint64_t
+stats_limit(const struct stats *stats, enum stats_limit limit)
+{
+	return stats->limits[limit];
 }

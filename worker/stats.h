@@ -3,8 +3,9 @@
  *
  * Counters for metrics, status and gaff's own events; the store thread's alone.
  * Each is raised once what it counts is committed.  A name beyond
- * STATS_NAMES_MAX (of sources, and of routes) is not counted; no step costs
- * more with more names than a search in a tree.
+ * STATS_NAMES_MAX (of sources, and of routes) is not counted but as
+ * STATS_LIMIT_NAMES; no step costs more with more names than a search in a
+ * tree.
  */
 
 #ifndef WORKER_STATS_H
@@ -25,15 +26,28 @@ enum {
 	STATS_DETAIL_SIZE = 160,
 };
 
-/* Not cumulative: n[i] are those up to stats_bounds_ms[i] and over the bound
- * before, the last one those above all. */
+/* Not cumulative: n[i] are those up to the i-th bound and over the one before,
+ * the last one those above all. */
 struct stats_histogram {
 	uint64_t n[STATS_BUCKETS + 1];
-	double sum; /* ms */
+	double sum; /* in the unit of the bounds */
 };
 
-/* 1 ms to 10 s, then a minute and ten. */
+/* Durations: 1 ms to 10 s, then a minute and ten. */
 extern const double stats_bounds_ms[STATS_BUCKETS];
+/* Events in a commit: none to a full batch. */
+extern const double stats_bounds_events[STATS_BUCKETS];
+
+/* What goes beyond a limit, counted where it happens. */
+enum stats_limit {
+	STATS_LIMIT_RESERVE,     /* events refused: the store has no room */
+	STATS_LIMIT_MAX_PENDING, /* deliveries that became dead letters */
+	STATS_LIMIT_OUTPUT,      /* attempts whose output was cut */
+	STATS_LIMIT_NAMES,       /* names that are not counted */
+	STATS_LIMIT__MAX
+};
+
+const char *stats_limit_name(enum stats_limit limit);
 
 struct stats_source {
 	char name[CONFIG_NAME_MAX + 1];
@@ -65,14 +79,17 @@ struct stats_route {
 };
 
 struct stats_commits {
-	struct stats_histogram duration;
-	uint64_t events;
+	struct stats_histogram duration; /* ms */
+	struct stats_histogram events;
 };
 
 struct stats;
 
 struct stats *stats_new(void); /* NULL without memory */
 void stats_free(struct stats *stats);
+
+/* Rows for every source and route, so that each is told from 0 on. */
+void stats_know(struct stats *stats, const struct config *config);
 
 /* An event of this source was stored, or a copy of one was recognised. */
 void stats_event(
@@ -84,6 +101,7 @@ void stats_attempt(struct stats *stats, const char *route, bool delivered,
     const struct store_attempt *attempt);
 void stats_dead(struct stats *stats, const char *route);
 void stats_commit(struct stats *stats, int64_t us, size_t events);
+void stats_beyond(struct stats *stats, enum stats_limit limit, size_t n);
 
 /* Every row, in the order of first appearance. */
 const struct stats_source *stats_sources(const struct stats *stats, size_t *n);
@@ -94,5 +112,6 @@ stats_source(const struct stats *stats, const char *name);
 const struct stats_route *
 stats_route(const struct stats *stats, const char *name);
 const struct stats_commits *stats_commits(const struct stats *stats);
+uint64_t stats_limit(const struct stats *stats, enum stats_limit limit);
 
 #endif

@@ -32,7 +32,8 @@ enum task_kind {
 	TASK_STOP,    /* start nothing new; end what runs within stop_after */
 
 	/* dispatcher -> store thread */
-	TASK_ROUTED,  /* seq, targets, n, whole, filtered: see below */
+	TASK_ROUTED,  /* seq, targets, n, whole, filtered: see below; whole and
+			 unmatched: no answer had a target, of `source` */
 	TASK_CLAIM,   /* route, n: take up to n due deliveries */
 	TASK_SETTLE,  /* settle with all it points to */
 	TASK_BURIED,  /* seq, route, replay; delivery: the dead one; event:
@@ -67,8 +68,10 @@ struct task {
 	bool filtered; /* ROUTE: only routes with a filter are left to decide */
 	bool paused;
 	bool failed;
+	bool unmatched;
 	int64_t due_ms;
 	char route[CONFIG_NAME_MAX + 1];
+	char source[CONFIG_NAME_MAX + 1];
 	struct event *event;
 	struct store_delivery *delivery;
 	struct config *config;        /* a reference of its own */

@@ -35,6 +35,7 @@ def example(site):
                         ("/var/lib/gaff/dead", site.path("dead")),
                         ("/usr/local/bin/", site.path("bin/")),
                         ("group = gaff-link\n", ""),
+                        ("127.0.0.1:9464", "127.0.0.1:0"),
                         ("to = auto", "to = stderr")):
         assert there in text, there
         text = text.replace(there, here)

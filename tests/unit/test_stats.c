@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "../../worker/spawn.h"
 #include "../../worker/stats.h"
 
 static void
@@ -108,6 +109,50 @@ test_limits(void **state)
 	name[sizeof(name) - 1] = '\0';
 	stats_dead(stats, name);
 	assert_null(stats_route(stats, name));
+	assert_int_equal(stats_limit(stats, STATS_LIMIT_NAMES), 4);
+	stats_free(stats);
+}
+
+/* Configured names are there before anything happens, once. */
+static void
+test_known(void **state)
+{
+	struct stats *stats = stats_new();
+	char stripe[] = "stripe", paid[] = "paid";
+	struct config_source source = {.name = stripe};
+	struct config_route route = {.name = paid};
+	const struct config config = {.sources = &source,
+	    .n_sources = 1,
+	    .routes = &route,
+	    .n_routes = 1};
+	size_t n;
+
+	(void)state;
+	stats_know(stats, &config);
+	stats_event(stats, "stripe", false, 1);
+	stats_know(stats, &config);
+	(void)stats_sources(stats, &n);
+	assert_int_equal(n, 1);
+	(void)stats_routes(stats, &n);
+	assert_int_equal(n, 1);
+	assert_int_equal(stats_source(stats, "stripe")->stored, 1);
+	assert_int_equal(stats_route(stats, "paid")->failed, 0);
+	stats_free(stats);
+}
+
+static void
+test_beyond(void **state)
+{
+	struct stats *stats = stats_new();
+	struct store_attempt cut = {0, 1, "exit:0", "", "", SPAWN_OUTPUT_MAX};
+
+	(void)state;
+	stats_beyond(stats, STATS_LIMIT_RESERVE, 3);
+	assert_int_equal(stats_limit(stats, STATS_LIMIT_RESERVE), 3);
+	stats_attempt(stats, "r", true, &cut);
+	cut.output_len--;
+	stats_attempt(stats, "r", true, &cut);
+	assert_int_equal(stats_limit(stats, STATS_LIMIT_OUTPUT), 1);
 	stats_free(stats);
 }
 
@@ -119,7 +164,9 @@ test_commits(void **state)
 	(void)state;
 	stats_commit(stats, 300, 7);
 	stats_commit(stats, 1000, 0);
-	assert_int_equal(stats_commits(stats)->events, 7);
+	assert_true(stats_commits(stats)->events.sum == 7);
+	assert_int_equal(stats_commits(stats)->events.n[0], 1);
+	assert_int_equal(stats_commits(stats)->events.n[4], 1);
 	assert_int_equal(stats_commits(stats)->duration.n[0], 2);
 	stats_free(stats);
 }
@@ -132,6 +179,8 @@ main(void)
 	    cmocka_unit_test(test_route),
 	    cmocka_unit_test(test_too_slow),
 	    cmocka_unit_test(test_limits),
+	    cmocka_unit_test(test_known),
+	    cmocka_unit_test(test_beyond),
 	    cmocka_unit_test(test_commits),
 	};
 
