@@ -41,13 +41,16 @@ ALL_CFLAGS = -std=c11 $(CFLAGS) $(WARN) $(HARD) -pthread
 LDFLAGS += -pie -Wl,-z,relro,-z,now -pthread
 
 # ---- what each program is made of: the files of its folder ----
-modules = $(filter-out main,$(basename $(notdir $(wildcard $1/*.c))))
+# but for what has a main()
+modules = $(filter-out main main_run,$(basename $(notdir $(wildcard $1/*.c))))
 SHARED := $(call modules,shared)
 FCGI := $(call modules,fcgi)
 WORKER := $(call modules,worker)
 CLI := $(call modules,cli)
 # parts of the worker that decide without doing
 CLI_WORKER := filter_check filter_jq filter_limits retry route
+# parts of the worker that gaff-run, which is root, is made of: not one more
+RUN := exec rights run_body run_env run_request run_rules run_user spawner
 
 LIB_OBJS := $(SHARED:%=$O/shared/%.o) $O/schemes_conf.o
 FCGI_OBJS := $(FCGI:%=$O/fcgi/%.o)
@@ -57,9 +60,10 @@ CLI_OBJS := $(CLI:%=$O/cli/%.o)
 LIBS := -lzmq -ljansson -lcrypto
 FCGI_LIBS := -lfcgi $(LIBS)
 WORKER_LIBS := -lsqlite3 -lcurl -ljq -lmicrohttpd $(LIBS)
+RUN_LIBS := -ljansson -lcrypto
 CLI_LIBS := -lcurl -ljq $(LIBS)
 
-PROGRAMS := $O/gaff.fcgi $O/gaff-worker $O/gaff
+PROGRAMS := $O/gaff.fcgi $O/gaff-worker $O/gaff-run $O/gaff
 
 all: $(PROGRAMS)
 
@@ -67,6 +71,8 @@ $O/gaff.fcgi: $O/fcgi/main.o $(FCGI_OBJS) $O/libgaff.a
 	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ $(FCGI_LIBS)
 $O/gaff-worker: $O/worker/main.o $(WORKER_OBJS) $O/libgaff.a
 	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ $(WORKER_LIBS)
+$O/gaff-run: $O/worker/main_run.o $(RUN:%=$O/worker/%.o) $O/libgaff.a
+	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ $(RUN_LIBS)
 $O/gaff: $O/cli/main.o $(CLI_OBJS) $(CLI_WORKER:%=$O/worker/%.o) $O/libgaff.a
 	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ $(CLI_LIBS)
 $O/libgaff.a: $(LIB_OBJS)
@@ -135,7 +141,7 @@ install: all
 	install -d $(DESTDIR)$(prefix)/bin $(DESTDIR)$(prefix)/lib/gaff \
 	    $(DESTDIR)$(prefix)/share/doc/gaff/conf
 	install $O/gaff $O/gaff-worker $(DESTDIR)$(prefix)/bin
-	install $O/gaff.fcgi $(DESTDIR)$(prefix)/lib/gaff
+	install $O/gaff.fcgi $O/gaff-run $(DESTDIR)$(prefix)/lib/gaff
 	for f in conf/*; do sed $(CONF_SED) "$$f" \
 	    >$(DESTDIR)$(prefix)/share/doc/gaff/"$$f" || exit 1; done
 	install -d $(DESTDIR)$(prefix)/share/doc/gaff/handlers

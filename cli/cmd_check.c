@@ -171,7 +171,11 @@ describe_dest(const struct config_route *route, struct buf *out)
 	const char *host, *at, *end;
 
 	if (route->dest == CONFIG_DEST_RUN) {
-		buf_printf(out, "run %s", route->argv[0]);
+		if (route->user != NULL)
+			buf_printf(
+			    out, "run as %s %s", route->user, route->argv[0]);
+		else
+			buf_printf(out, "run %s", route->argv[0]);
 		return;
 	}
 	host = strstr(route->url, "://");

@@ -312,7 +312,7 @@ clear_rules(struct config *config)
 static void
 load(struct config_loader *l, const char *path)
 {
-	struct config_text text = {0};
+	struct config_text text = {.trusted = l->role == CONFIG_ROLE_RUN};
 
 	l->config = new_config(path);
 	if (l->config == NULL ||
@@ -438,6 +438,17 @@ config_route(const struct config *config, const char *name)
 		if (strcmp(config->routes[i].name, name) == 0)
 			return &config->routes[i];
 	return NULL;
+}
+
+bool
+config_has_user(const struct config *config)
+{
+	size_t i;
+
+	for (i = 0; i < config->n_routes; i++)
+		if (config->routes[i].user != NULL)
+			return true;
+	return false;
 }
 
 const struct config_worker *

@@ -27,7 +27,10 @@ enum {
 /* Who reads it: each opens only the secrets it uses. */
 enum config_role {
 	CONFIG_ROLE_GATEWAY, /* secrets of sources */
-	CONFIG_ROLE_WORKER,  /* secrets of destinations */
+	CONFIG_ROLE_WORKER,  /* secrets of destinations, but for those of
+				routes with `user` */
+	CONFIG_ROLE_RUN,     /* gaff-run: secrets of routes with `user`, and
+				nothing that others than root can change */
 	CONFIG_ROLE_CHECK,   /* both */
 	CONFIG_ROLE_NONE,    /* none: the command line's other verbs */
 };
@@ -188,6 +191,8 @@ const struct config_source *
 config_source(const struct config *config, const char *name);
 const struct config_route *
 config_route(const struct config *config, const char *name);
+/* Whether a route runs as another user than the worker. */
+bool config_has_user(const struct config *config);
 /* Without a name: the only worker; NULL when there are none or several. */
 const struct config_worker *
 config_worker(const struct config *config, const char *name);

@@ -13,6 +13,7 @@
 #include <openssl/evp.h>
 
 #include "config.h"
+#include "trust.h"
 
 enum { FILE_MAX = 16 << 20 };
 
@@ -294,6 +295,18 @@ read_line(struct reader *r, char *line)
 
 /* ---- files ---- */
 
+/* Whether it may be read; else a fault. */
+static bool
+may_read(struct reader *r, const char *path)
+{
+	char error[TRUST_ERROR_SIZE];
+
+	if (!r->text->trusted || trust_path(path, error) == 0)
+		return true;
+	config_fault(r->faults, &r->where, "not read as root: %s", error);
+	return false;
+}
+
 /* The file's bytes with a NUL behind them, or NULL with a fault. */
 static char *
 read_bytes(struct reader *r, const char *path, size_t *len)
@@ -350,7 +363,7 @@ read_file(struct reader *r, const char *path)
 
 	r->where = (struct config_where){.order = (unsigned)r->text->n_files};
 	if ((r->where.file = keep_path(r, path)) == NULL ||
-	    (bytes = read_bytes(r, path, &len)) == NULL)
+	    !may_read(r, path) || (bytes = read_bytes(r, path, &len)) == NULL)
 		return;
 	/* A section does not go on in the next file. */
 	r->skipping = false;
@@ -418,7 +431,6 @@ config_text_read(const char *path, struct config_text *text,
 	unsigned char hash[EVP_MAX_MD_SIZE];
 	char *directory;
 
-	*text = (struct config_text){0};
 	r.digest = EVP_MD_CTX_new();
 	if (r.digest == NULL ||
 	    EVP_DigestInit_ex(r.digest, EVP_sha256(), NULL) != 1 ||

@@ -43,6 +43,7 @@ struct config_text {
 	char **files;
 	size_t n_files;
 	char hash[9];
+	bool trusted; /* said before: read only what trust.h lets pass */
 };
 
 /* A list of sentences with their places; a zeroed one is empty. */
@@ -61,8 +62,8 @@ void config_faults_clear(struct config_faults *faults);
 
 /*
  * Read `path` and `conf.d/` beside it (`*.conf`, bytewise order).  Faults are
- * added to `faults`, warnings to `warnings`; what could be read is in *text
- * either way, which the caller clears.
+ * added to `faults`, warnings to `warnings`; what could be read is in *text,
+ * zeroed before but for `trusted`, either way, and the caller clears it.
  */
 void config_text_read(const char *path, struct config_text *text,
     struct config_faults *faults, struct config_faults *warnings);

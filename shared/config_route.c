@@ -2,12 +2,15 @@
 
 #include <sys/stat.h>
 
+#include <errno.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "config_impl.h"
 #include "pattern.h"
 #include "secret.h"
+#include "trust.h"
 #include "units.h"
 
 /* A route while it is read. */
@@ -335,10 +338,63 @@ check_program(struct config_loader *l, const struct config_section *section,
 		    route->argv[0]);
 }
 
+/* Somebody, and not root. */
+static void
+check_user(struct config_loader *l, const struct config_section *section,
+    const struct config_route *route)
+{
+	const struct config_entry *entry = config_entry_find(section, "user");
+	const struct passwd *user;
+
+	if ((l->role != CONFIG_ROLE_CHECK && l->role != CONFIG_ROLE_RUN) ||
+	    entry == NULL || route->user == NULL)
+		return;
+	errno = 0;
+	user = getpwnam(route->user);
+	if (user == NULL)
+		config_fault(&l->faults, &entry->where,
+		    "route %s: user: %.64s: %s", section->name, route->user,
+		    errno != 0 ? strerror(errno) : "no such user");
+	else if (user->pw_uid == 0)
+		config_fault(&l->faults, &entry->where,
+		    "route %s: user: nothing runs as root; let the program "
+		    "use sudo",
+		    section->name);
+}
+
 static bool
 opens_secrets(const struct config_loader *l)
 {
 	return l->role == CONFIG_ROLE_WORKER || l->role == CONFIG_ROLE_CHECK;
+}
+
+/* Whoever starts the program opens what is in its environment. */
+static bool
+opens_env(const struct config_loader *l, const struct config_route *route)
+{
+	if (l->role == CONFIG_ROLE_CHECK)
+		return true;
+	return l->role ==
+	       (route->user != NULL ? CONFIG_ROLE_RUN : CONFIG_ROLE_WORKER);
+}
+
+/* `file:PATH` read; 0, or -1 with a sentence. */
+static int
+read_env_file(struct config_loader *l, const char *text, struct secret *secret,
+    char error[SECRET_ERROR_SIZE])
+{
+	char *path;
+	int result = 0;
+
+	_Static_assert((int)TRUST_ERROR_SIZE <= (int)SECRET_ERROR_SIZE, "room");
+	if (l->role == CONFIG_ROLE_RUN) {
+		error[0] = '\0';
+		path = config_absolute(l, text + strlen("file:"));
+		result = path != NULL ? trust_path(path, error) : -1;
+		free(path);
+	}
+	return result != 0 ? result
+			   : secret_read(text, l->directory, 0, secret, error);
 }
 
 /* NAME=value as it stands, NAME=file:… with the secret's text. */
@@ -359,11 +415,11 @@ add_env(struct config_loader *l, struct config_route *route,
 		    "env: expected NAME=value or NAME=file:PATH");
 		return;
 	}
-	if (strncmp(equals + 1, "file:", 5) != 0 || !opens_secrets(l)) {
+	if (strncmp(equals + 1, "file:", 5) != 0 || !opens_env(l, route)) {
 		config_list_add(l, &route->env, entry->value);
 		return;
 	}
-	if (secret_read(equals + 1, l->directory, 0, &secret, error) != 0) {
+	if (read_env_file(l, equals + 1, &secret, error) != 0) {
 		config_fault(&l->faults, &entry->where, "env: %s", error);
 		return;
 	}
@@ -422,6 +478,7 @@ finish(struct config_loader *l, const struct config_section *section,
 	free(draft->sign_name);
 	check_dest(l, section, draft);
 	check_program(l, section, &draft->route);
+	check_user(l, section, &draft->route);
 	draft->route.name = config_copy(l, section->name);
 }
 
@@ -475,6 +532,34 @@ check_pattern(struct config_loader *l, const struct config_section *section,
 	    nearest.best ? "?)" : "");
 }
 
+/* What gaff-run needs: somebody whom the worker becomes once it was started,
+ * and files that are root's. */
+static void
+check_users(struct config_loader *l, const struct config_text *text,
+    const struct config_route *route)
+{
+	const struct config_section *section =
+	    config_section_of(text, "route", route->name);
+	const struct config_worker *worker;
+	char error[TRUST_ERROR_SIZE];
+	size_t i;
+
+	for (i = 0; i < l->config->n_workers; i++) {
+		worker = &l->config->workers[i];
+		if (worker->name != NULL && worker->user == NULL)
+			config_fault(&l->faults, &section->where,
+			    "route %s: user goes with user in [worker %s]: "
+			    "root starts the worker, which becomes that user",
+			    section->name, worker->name);
+	}
+	for (i = 0; i < text->n_files && l->role == CONFIG_ROLE_CHECK; i++)
+		if (trust_path(text->files[i], error) != 0)
+			config_fault(&l->faults, &section->where,
+			    "route %s: user takes a configuration that is "
+			    "root's: %s",
+			    section->name, error);
+}
+
 void
 config_check_routes(struct config_loader *l, const struct config_text *text)
 {
@@ -483,6 +568,8 @@ config_check_routes(struct config_loader *l, const struct config_text *text)
 
 	for (i = 0; i < l->config->n_routes; i++) {
 		route = &l->config->routes[i];
+		if (route->name != NULL && route->user != NULL)
+			check_users(l, text, route);
 		for (j = 0; route->name != NULL && j < route->source.n; j++)
 			check_pattern(l,
 			    config_section_of(text, "route", route->name),

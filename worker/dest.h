@@ -58,6 +58,7 @@ typedef void dest_done_fn(
 
 struct dest_context {
 	struct spawn *spawn;
+	struct spawn *others; /* gaff-run, or NULL: no route has `user` */
 	CURLM *multi;
 	dest_done_fn *done;
 	void *arg;

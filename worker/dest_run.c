@@ -14,12 +14,14 @@
 #include "../shared/log.h"
 #include "dest.h"
 #include "run_env.h"
+#include "run_request.h"
 
 /* One running program. */
 struct attempt {
 	struct attempt *next;
 	struct dest *dest;
 	struct store_delivery *delivery;
+	struct spawn *spawn; /* who started it */
 	uint64_t id;
 	int64_t at_ms;
 	bool cut;
@@ -133,13 +135,23 @@ judge(const struct attempt *attempt, int status, struct dest_outcome *o)
 }
 
 static void
-explain_exec_error(const struct attempt *attempt, int error, bool directory,
+explain_exec_error(const struct attempt *attempt, struct exec_fault fault,
     struct dest_outcome *o)
 {
+	static const char *const steps[] = {
+	    [EXEC_PROGRAM] = "",
+	    [EXEC_DIRECTORY] = "directory ",
+	    [EXEC_USER] = "cannot change the user for ",
+	    [EXEC_REFUSED] = "gaff-run refused ",
+	};
+
 	snprintf(o->outcome, sizeof(o->outcome), "exec_failed");
-	snprintf(o->detail, sizeof(o->detail), "%s%.160s: %s",
-	    directory ? "directory " : "",
-	    directory ? attempt->directory : attempt->program, strerror(error));
+	snprintf(o->detail, sizeof(o->detail), "%s%.140s: %s",
+	    steps[fault.step],
+	    fault.step == EXEC_DIRECTORY ? attempt->directory
+					 : attempt->program,
+	    fault.step == EXEC_REFUSED ? run_refusal_text(fault.error)
+				       : strerror(fault.error));
 }
 
 /* The attempt is over: tell, and forget it. */
@@ -169,14 +181,14 @@ ended(void *arg, const struct spawn_end *end)
 	    .output_len = end->output_len};
 
 	dest_last_line(o.detail, end->output, end->output_len);
-	if (end->error != 0)
-		explain_exec_error(attempt, end->error, end->bad_directory, &o);
+	if (end->fault.error != 0)
+		explain_exec_error(attempt, end->fault, &o);
 	else if (end->timed_out)
 		snprintf(o.outcome, sizeof(o.outcome), "timeout");
 	else
 		judge(attempt, end->status, &o);
 	/* An exit status after our own signal proves nothing. */
-	if (attempt->cut && end->error == 0 && !end->timed_out)
+	if (attempt->cut && end->fault.error == 0 && !end->timed_out)
 		o.verdict = DEST_CUT;
 	finish(attempt, &o);
 }
@@ -192,6 +204,8 @@ attempt_new(struct dest *dest, const struct config_route *route,
 		return NULL;
 	attempt->dest = dest;
 	attempt->delivery = delivery;
+	attempt->spawn =
+	    route->user != NULL ? dest->context.others : dest->context.spawn;
 	attempt->at_ms = clock_wall_ms();
 	attempt->program = strdup(route->argv[0]);
 	attempt->directory = strdup(
@@ -212,7 +226,8 @@ refuse_too_long(struct attempt *attempt)
 	struct dest_outcome o = {
 	    .verdict = DEST_RETRY, .at_ms = attempt->at_ms, .output = ""};
 
-	explain_exec_error(attempt, E2BIG, false, &o);
+	explain_exec_error(
+	    attempt, (struct exec_fault){E2BIG, EXEC_PROGRAM}, &o);
 	finish(attempt, &o);
 }
 
@@ -227,14 +242,16 @@ run_start(struct dest *dest, const struct config_route *route,
 
 	if (attempt == NULL || env == NULL || input < 0)
 		goto out;
-	start = (struct spawn_start){.argv = route->argv,
+	start = (struct spawn_start){
+	    .delivery = route->user != NULL ? delivery : NULL,
+	    .argv = route->argv,
 	    .env = env,
 	    .directory = attempt->directory,
 	    .input = input,
 	    .timeout_ms = route->timeout_ms,
 	    .done = ended,
 	    .arg = attempt};
-	attempt->id = spawn_start(dest->context.spawn, &start);
+	attempt->id = spawn_start(attempt->spawn, &start);
 	if (attempt->id != 0) {
 		attempt->next = dest->running;
 		dest->running = attempt;
@@ -261,7 +278,7 @@ run_cut(struct dest *dest)
 	for (attempt = dest->running; attempt != NULL;
 	     attempt = attempt->next) {
 		attempt->cut = true;
-		spawn_kill(dest->context.spawn, attempt->id);
+		spawn_kill(attempt->spawn, attempt->id);
 	}
 }
 

@@ -25,6 +25,7 @@ struct dispatch {
 	unsigned max_running;
 	int64_t stop_after_ms;
 	struct spawn *spawn;
+	struct spawn *others; /* gaff-run, or NULL */
 	CURLM *multi;
 	struct routing *routing;
 	struct deadletters *letters;
@@ -157,6 +158,8 @@ take_config(struct dispatch *d, struct task *task)
 	const struct config_worker *worker =
 	    config_worker(task->config, d->worker);
 
+	if (d->others != NULL)
+		spawn_reload(d->others);
 	if (lanes_set(&d->lanes, task->config) != 0)
 		log_error("no_memory", log_str("for", "routes"));
 	config_unref(d->config);
@@ -319,18 +322,27 @@ timeout_ms(const struct dispatch *d)
 }
 
 static void
+add_wait(struct curl_waitfd fds[], unsigned *n, int fd, bool writing)
+{
+	fds[(*n)++] = (struct curl_waitfd){.fd = fd,
+	    .events = writing ? CURL_WAIT_POLLIN | CURL_WAIT_POLLOUT
+			      : CURL_WAIT_POLLIN};
+}
+
+static void
 wait_for_work(const struct dispatch *d)
 {
 	const struct filter *filter = routing_filter(d->routing);
-	struct curl_waitfd fds[2] = {
-	    {.fd = spawn_fd(d->spawn), .events = CURL_WAIT_POLLIN},
-	    {.fd = filter_fd(filter), .events = CURL_WAIT_POLLIN}};
-	unsigned n = fds[1].fd >= 0 ? 2 : 1;
+	struct curl_waitfd fds[3];
+	unsigned n = 0;
 
-	if (spawn_wants_write(d->spawn))
-		fds[0].events |= CURL_WAIT_POLLOUT;
-	if (filter_wants_write(filter))
-		fds[1].events |= CURL_WAIT_POLLOUT;
+	add_wait(fds, &n, spawn_fd(d->spawn), spawn_wants_write(d->spawn));
+	if (d->others != NULL)
+		add_wait(
+		    fds, &n, spawn_fd(d->others), spawn_wants_write(d->others));
+	if (filter_fd(filter) >= 0)
+		add_wait(
+		    fds, &n, filter_fd(filter), filter_wants_write(filter));
 	(void)curl_multi_poll(d->multi, fds, n, timeout_ms(d), NULL);
 }
 
@@ -345,7 +357,8 @@ run(void *arg)
 		take_tasks(d);
 		(void)curl_multi_perform(d->multi, &running);
 		flights_ready(d->flights);
-		if (spawn_pump(d->spawn) != 0) {
+		if (spawn_pump(d->spawn) != 0 ||
+		    (d->others != NULL && spawn_pump(d->others) != 0)) {
 			push_stopped(d, true);
 			break;
 		}
@@ -384,6 +397,7 @@ dispatch_free(struct dispatch *d)
 	if (d->multi != NULL)
 		(void)curl_multi_cleanup(d->multi);
 	spawn_close(d->spawn);
+	spawn_close(d->others);
 	config_unref(d->config);
 	free(d->worker);
 	free(d);
@@ -405,7 +419,9 @@ open_parts(struct dispatch *d, const struct dispatch_options *options)
 		return -1;
 	}
 	use_worker(d, options->worker);
-	d->flights = flights_open(d->spawn, d->multi, &d->lanes, d->out);
+	d->flights =
+	    flights_open(&(struct flights_means){d->spawn, d->others, d->multi},
+		&d->lanes, d->out);
 	d->letters = deadletters_open(
 	    &options->worker->dead_letter, d->worker, on_buried, d);
 	d->routing = routing_open(d->spawn, d->out);
@@ -438,9 +454,11 @@ dispatch_start(const struct dispatch_options *options)
 	if (d == NULL) {
 		log_error("no_memory", log_str("for", "dispatch"));
 		spawn_close(options->spawn);
+		spawn_close(options->others);
 		return NULL;
 	}
 	d->spawn = options->spawn;
+	d->others = options->others;
 	d->out = options->out;
 	atomic_init(&d->letter_bytes, -1);
 	if (open_parts(d, options) != 0 || start_thread(d) != 0) {

@@ -9,7 +9,7 @@
  *
  * After TASK_STOP nothing new is started; what runs is waited for up to
  * `stop_after` (not at all when the task says `failed`), then cut, and
- * TASK_STOPPED is pushed.  When the spawner is gone TASK_STOPPED comes by
+ * TASK_STOPPED is pushed.  When a spawner is gone TASK_STOPPED comes by
  * itself with `failed` set, and the worker must end: programs cannot be started
  * any more, and those that ran have no one to end them.  TASK_STOPPED is the
  * last task in any case; what is pushed later is freed by dispatch_join().
@@ -34,9 +34,10 @@ struct dispatch;
 struct dispatch_options {
 	struct config *config;              /* a reference is taken */
 	const struct config_worker *worker; /* in `config` */
-	struct spawn *spawn; /* forked before any thread; the dispatcher's now,
-				also when it does not start */
-	struct tasks *out;   /* to the store thread */
+	struct spawn *spawn;  /* forked before any thread; the dispatcher's now,
+				 also when it does not start */
+	struct spawn *others; /* gaff-run, the same; or NULL */
+	struct tasks *out;    /* to the store thread */
 };
 
 /* Starts the thread.  NULL, logged. */

@@ -377,8 +377,9 @@ helper_ended(void *arg, const struct spawn_end *end)
 	if (!filter->started)
 		log_error("filter_helper_failed",
 		    log_int("status", end->status),
-		    log_str(
-			"error", end->error != 0 ? strerror(end->error) : ""));
+		    log_str("error", end->fault.error != 0
+					 ? strerror(end->fault.error)
+					 : ""));
 	else if (filter->job != NULL)
 		blame(filter, end);
 	filter->timed_out = false;

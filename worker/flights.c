@@ -202,11 +202,14 @@ flights_take(struct flights *f, struct task *task, bool starting)
 
 struct flights *
 flights_open(
-    struct spawn *spawn, CURLM *multi, struct lanes *lanes, struct tasks *out)
+    const struct flights_means *means, struct lanes *lanes, struct tasks *out)
 {
 	struct flights *f = calloc(1, sizeof(*f));
-	const struct dest_context context = {
-	    .spawn = spawn, .multi = multi, .done = on_done, .arg = f};
+	const struct dest_context context = {.spawn = means->spawn,
+	    .others = means->others,
+	    .multi = means->multi,
+	    .done = on_done,
+	    .arg = f};
 
 	if (f == NULL) {
 		log_error("no_memory", log_str("for", "flights"));

@@ -18,9 +18,16 @@
 
 struct flights;
 
-/* NULL, logged.  All four outlive it. */
+/* Who makes attempts; dest.h says what each is for. */
+struct flights_means {
+	struct spawn *spawn;
+	struct spawn *others;
+	CURLM *multi;
+};
+
+/* NULL, logged.  What is behind the pointers outlives it. */
 struct flights *flights_open(
-    struct spawn *spawn, CURLM *multi, struct lanes *lanes, struct tasks *out);
+    const struct flights_means *means, struct lanes *lanes, struct tasks *out);
 /* What still runs is forgotten.  NULL is fine. */
 void flights_close(struct flights *flights);
 

@@ -3,15 +3,20 @@
  * deliveries
  */
 
+#include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../shared/buf.h"
 #include "../shared/config.h"
 #include "../shared/log.h"
 #include "../shared/process.h"
 #include "filter_helper.h"
+#include "rights.h"
 #include "server.h"
 #include "spawn.h"
 
@@ -95,19 +100,78 @@ choose_worker(const struct config *config, const char *name)
 	return NULL;
 }
 
+/* NULL: every fault has been printed. */
+static struct config *
+load(const char *path, enum config_role role)
+{
+	struct buf errors = {0};
+	struct config *config = config_load(path, role, &errors, NULL);
+
+	if (config == NULL)
+		print_faults(&errors);
+	buf_clear(&errors);
+	return config;
+}
+
+/* gaff-run reads what we read, whatever its directory. */
+static struct spawn *
+start_gaff_run(const char *path)
+{
+	struct spawn *spawn = NULL;
+	char here[PATH_MAX] = "", *absolute;
+
+	if (path[0] != '/' && getcwd(here, sizeof(here)) == NULL)
+		log_error("getcwd", log_str("error", strerror(errno)));
+	else if (asprintf(&absolute, "%s%s%s", here, here[0] != '\0' ? "/" : "",
+		     path) < 0)
+		log_error("no memory", log_str("for", "gaff-run"));
+	else {
+		spawn = spawn_open_run(absolute);
+		free(absolute);
+	}
+	return spawn;
+}
+
+/* Root starts gaff-run, if a route needs it, and becomes the worker's user;
+ * anybody else stays who he is.  0, or -1, logged. */
 static int
-run(struct config *config, const struct options *options,
-    const struct config_worker *worker)
+settle_rights(const struct config *config, const struct config_worker *worker,
+    const char *path, struct spawn **others)
+{
+	bool has_user = config_has_user(config);
+
+	if (geteuid() != 0 && has_user) {
+		log_error("cannot start",
+		    log_str("reason", "a route has user, and we are not root"),
+		    log_str("hint", "start the worker as root: it becomes "
+				    "user of its own section"));
+		return -1;
+	}
+	if (geteuid() != 0)
+		return 0;
+	if (worker->user == NULL) {
+		log_warn("runs as root, and so do handlers",
+		    log_str("hint", "user = gaff in the worker's section"));
+		return 0;
+	}
+	if (has_user && (*others = start_gaff_run(path)) == NULL)
+		return -1;
+	return rights_drop(worker->user);
+}
+
+static int
+run(const struct options *options, struct config *config,
+    const struct config_worker *worker, struct spawn *others)
 {
 	struct server_options server_options = {
 	    .config = config,
 	    .config_option = options->config,
 	    .worker = worker->name,
+	    .others = others,
 	};
 	struct server *server;
 	int result;
 
-	log_open(config->log.to, config->log.format, "gaff-worker");
 	/* Before any thread and before ZeroMQ. */
 	if ((server_options.spawn = spawn_open()) == NULL)
 		return EXIT_FAILED;
@@ -118,27 +182,43 @@ run(struct config *config, const struct options *options,
 	return result == 0 ? EXIT_DONE : EXIT_FAILED;
 }
 
+/* The first reading says who we shall be; what we then are reads again, secrets
+ * too, as it will with each reload. */
+static int
+run_as_configured(const struct options *options)
+{
+	const char *path = config_path(options->config);
+	struct config *first = load(path, CONFIG_ROLE_NONE), *config = NULL;
+	const struct config_worker *worker;
+	struct spawn *others = NULL;
+	int result = EXIT_FAILED;
+
+	if (first == NULL ||
+	    (worker = choose_worker(first, options->worker)) == NULL)
+		goto out;
+	log_open(first->log.to, first->log.format, "gaff-worker");
+	if (settle_rights(first, worker, path, &others) == 0 &&
+	    (config = load(path, CONFIG_ROLE_WORKER)) != NULL &&
+	    (worker = choose_worker(config, options->worker)) != NULL)
+		result = run(options, config, worker, others);
+	else
+		spawn_close(others);
+out:
+	config_unref(first);
+	config_unref(config);
+	return result;
+}
+
 int
 main(int argc, char **argv)
 {
-	const struct config_worker *worker;
 	struct options options = {0};
-	struct buf errors = {0};
-	struct config *config;
-	int result = EXIT_FAILED, done;
+	int done;
 
 	if (argc == 2 && strcmp(argv[1], "--filter-helper") == 0)
 		return filter_helper_main();
 	if ((done = parse_options(argc, argv, &options)) != 0)
 		return done - 1;
 	process_harden();
-	config = config_load(
-	    config_path(options.config), CONFIG_ROLE_WORKER, &errors, NULL);
-	if (config == NULL)
-		print_faults(&errors);
-	else if ((worker = choose_worker(config, options.worker)) != NULL)
-		result = run(config, &options, worker);
-	buf_clear(&errors);
-	config_unref(config);
-	return result;
+	return run_as_configured(&options);
 }

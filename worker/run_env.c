@@ -1,45 +1,12 @@
 #include "run_env.h"
 
 #include <inttypes.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "../shared/clock.h"
 #include "spawn.h"
-
-int
-run_user_get(struct run_user *user)
-{
-	struct passwd entry, *found = NULL;
-	char memory[4096], number[24];
-	const char *name, *shell;
-
-	snprintf(number, sizeof(number), "%ju", (uintmax_t)geteuid());
-	if (getpwuid_r(geteuid(), &entry, memory, sizeof(memory), &found) != 0)
-		found = NULL;
-	name = found != NULL ? found->pw_name : number;
-	shell = found != NULL && found->pw_shell[0] != '\0' ? found->pw_shell
-							    : "/bin/sh";
-	user->name = strdup(name);
-	user->home = strdup(found != NULL ? found->pw_dir : "/");
-	user->shell = strdup(shell);
-	if (user->name != NULL && user->home != NULL && user->shell != NULL)
-		return 0;
-	run_user_clear(user);
-	return -1;
-}
-
-void
-run_user_clear(struct run_user *user)
-{
-	free(user->name);
-	free(user->home);
-	free(user->shell);
-	*user = (struct run_user){0};
-}
 
 /* NAME=value texts, each with its NUL. */
 struct list {

@@ -9,19 +9,8 @@
 #define WORKER_RUN_ENV_H
 
 #include "../shared/config.h"
+#include "run_user.h"
 #include "store.h"
-
-/* The user handlers run as: from the password database. */
-struct run_user {
-	char *name;
-	char *home;
-	char *shell;
-};
-
-/* 0, or -1 without memory.  A user the database does not know is its number,
- * with home / and /bin/sh. */
-int run_user_get(struct run_user *user);
-void run_user_clear(struct run_user *user);
 
 /*
  * The variables of one attempt, NULL-terminated, in one allocation the caller

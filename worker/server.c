@@ -430,12 +430,14 @@ open_dispatch(struct server *s)
 	    .config = s->config,
 	    .worker = s->worker,
 	    .spawn = s->spawn,
+	    .others = s->others,
 	    .out = s->inbox,
 	};
 	struct task *task;
 	size_t i;
 
-	s->spawn = NULL; /* the dispatcher's now, whatever it says */
+	s->spawn = s->others =
+	    NULL; /* the dispatcher's now, whatever it says */
 	if ((s->dispatch = dispatch_start(&options)) == NULL)
 		return -1;
 	for (i = 0; i < s->config->n_routes; i++) {
@@ -488,6 +490,8 @@ server_open(const struct server_options *options)
 	s->worker = config_worker(s->config, options->worker);
 	s->config_option = options->config_option;
 	s->spawn = options->spawn;
+	s->others = options->others;
+	s->has_others = s->others != NULL;
 	s->lock_fds[0] = s->lock_fds[1] = s->lock_fds[2] = -1;
 	s->signal_fd = s->wake_fd = -1;
 	s->started_at_ms = s->loaded_at_ms = clock_wall_ms();
@@ -540,6 +544,7 @@ server_close(struct server *s)
 		close_fd(s->lock_fds[i]);
 	close_dispatch(s);
 	spawn_close(s->spawn);
+	spawn_close(s->others);
 	if (s->store != NULL)
 		s->ops->close(s->store);
 	apply_forget(s);

@@ -19,6 +19,7 @@ struct server_options {
 	const char *config_option; /* what -c said: read again on a reload */
 	const char *worker;        /* its name */
 	struct spawn *spawn;       /* the server's from now on */
+	struct spawn *others;      /* gaff-run, the same; or NULL */
 };
 
 /* Open the store, bind the sockets, start the dispatcher.  NULL, logged. */

@@ -95,7 +95,9 @@ struct server {
 	int signal_fd;
 	int wake_fd;
 
-	struct spawn *spawn; /* until the dispatcher has it */
+	struct spawn *spawn;  /* until the dispatcher has it */
+	struct spawn *others; /* the same */
+	bool has_others;      /* gaff-run was started */
 	struct dispatch *dispatch;
 	struct tasks *inbox; /* from the dispatcher */
 	struct task *kept;   /* taken, not applied yet: in order */

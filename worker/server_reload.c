@@ -67,6 +67,8 @@ needs_restart(const struct server *s, const struct config *config,
 	if (strcmp(worker->dead_letter.directory,
 		s->worker->dead_letter.directory) != 0)
 		return "the dead-letter directory changed";
+	if (config_has_user(config) && !s->has_others)
+		return "a route has user, and gaff-run was not started";
 	if (server_frame_max(config) > server_frame_max(s->config))
 		return "max_body grew";
 	return NULL;

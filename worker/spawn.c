@@ -6,11 +6,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "../shared/log.h"
+#include "run_request.h"
 #include "spawner.h"
 
 /* A program that was asked for and has not been reported. */
@@ -40,8 +44,48 @@ struct spawn {
 	char packet[SPAWNER_END_MAX];
 };
 
-struct spawn *
-spawn_open(void)
+/* gaff-run beside the worker's own program, or where it is installed. */
+static _Noreturn void
+become_gaff_run(int fd, const char *config)
+{
+	static const char *const places[] = {"", "/../lib/gaff"};
+	char own[PATH_MAX], path[PATH_MAX + 32], file[PATH_MAX];
+	char name[] = "gaff-run", *argv[] = {name, file, NULL};
+	char *env[] = {NULL}, *slash;
+	ssize_t n = readlink("/proc/self/exe", own, sizeof(own) - 1);
+
+	own[n > 0 ? n : 0] = '\0';
+	if ((slash = strrchr(own, '/')) != NULL)
+		*slash = '\0';
+	(void)snprintf(file, sizeof(file), "%s", config);
+	/* Its standard input is the socket. */
+	if (slash == NULL || dup2(fd, STDIN_FILENO) < 0)
+		_exit(1);
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		(void)snprintf(
+		    path, sizeof(path), "%s%s/gaff-run", own, places[i]);
+		(void)execve(path, argv, env);
+	}
+	log_error("gaff-run cannot be started", log_str("path", path),
+	    log_str("error", strerror(errno)));
+	_exit(1);
+}
+
+/* Wait until it has read its configuration. */
+static int
+await_ready(const struct spawn *spawn)
+{
+	struct pollfd p = {.fd = spawn->fd, .events = POLLIN};
+	struct spawner_end end;
+
+	while (poll(&p, 1, -1) < 0 && errno == EINTR)
+		;
+	return recv(spawn->fd, &end, sizeof(end), 0) == sizeof(end) ? 0 : -1;
+}
+
+/* Fork the spawner, or gaff-run when there is a configuration to read. */
+static struct spawn *
+open_child(const char *config)
 {
 	struct spawn *spawn = calloc(1, sizeof(*spawn));
 	int pair[2] = {-1, -1};
@@ -55,8 +99,10 @@ spawn_open(void)
 	spawn->pid = fork();
 	if (spawn->pid < 0)
 		goto fail;
+	if (spawn->pid == 0 && config != NULL)
+		become_gaff_run(pair[1], config);
 	if (spawn->pid == 0)
-		spawner_main(pair[1]);
+		spawner_main(pair[1], &spawner_plain);
 	close(pair[1]);
 	return spawn;
 fail:
@@ -67,6 +113,26 @@ fail:
 		close(pair[1]);
 	free(spawn);
 	return NULL;
+}
+
+struct spawn *
+spawn_open(void)
+{
+	return open_child(NULL);
+}
+
+struct spawn *
+spawn_open_run(const char *config)
+{
+	struct spawn *spawn = open_child(config);
+
+	if (spawn != NULL && await_ready(spawn) != 0) {
+		log_error("gaff-run did not start",
+		    log_str("hint", "it has said why"));
+		spawn_close(spawn);
+		spawn = NULL;
+	}
+	return spawn;
 }
 
 static void
@@ -187,20 +253,35 @@ static size_t
 pack(const struct spawn_start *start, uint64_t id,
     char bytes[SPAWNER_REQUEST_MAX])
 {
-	struct spawner_request request = {
-	    .kind = SPAWNER_START, .id = id, .timeout_ms = start->timeout_ms};
-	char *p = bytes + sizeof(request), *end = bytes + SPAWNER_REQUEST_MAX;
+	struct spawner_head head = {.id = id, .kind = SPAWNER_START};
+	struct spawner_start fixed = {.timeout_ms = start->timeout_ms};
+	char *p = bytes + sizeof(head) + sizeof(fixed);
+	char *end = p + SPAWN_ARGS_MAX;
 	bool fits;
 
 	fits = put_text(&p, end,
 		   start->program != NULL ? start->program : start->argv[0]) &&
 	       put_text(&p, end, start->directory);
-	for (; fits && start->argv[request.n_argv] != NULL; request.n_argv++)
-		fits = put_text(&p, end, start->argv[request.n_argv]);
-	for (; fits && start->env[request.n_env] != NULL; request.n_env++)
-		fits = put_text(&p, end, start->env[request.n_env]);
-	memcpy(bytes, &request, sizeof(request));
+	for (; fits && start->argv[fixed.n_argv] != NULL; fixed.n_argv++)
+		fits = put_text(&p, end, start->argv[fixed.n_argv]);
+	for (; fits && start->env[fixed.n_env] != NULL; fixed.n_env++)
+		fits = put_text(&p, end, start->env[fixed.n_env]);
+	memcpy(bytes, &head, sizeof(head));
+	memcpy(bytes + sizeof(head), &fixed, sizeof(fixed));
 	return fits ? (size_t)(p - bytes) : 0;
+}
+
+/* Lay out what gaff-run is asked for; its length, or 0 when it is too long. */
+static size_t
+pack_route(const struct spawn_start *start, uint64_t id,
+    char bytes[SPAWNER_REQUEST_MAX])
+{
+	struct spawner_head head = {.id = id, .kind = SPAWNER_START};
+	size_t len = run_request_write(
+	    start->delivery, bytes + sizeof(head), SPAWN_ARGS_MAX);
+
+	memcpy(bytes, &head, sizeof(head));
+	return len > 0 ? sizeof(head) + len : 0;
 }
 
 uint64_t
@@ -213,7 +294,9 @@ spawn_start(struct spawn *spawn, const struct spawn_start *start)
 
 	if (running == NULL || bytes == NULL)
 		goto out;
-	len = pack(start, spawn->last_id + 1, bytes);
+	len = start->delivery != NULL
+		  ? pack_route(start, spawn->last_id + 1, bytes)
+		  : pack(start, spawn->last_id + 1, bytes);
 	if (len == 0) {
 		errno = E2BIG;
 		goto out;
@@ -232,13 +315,22 @@ out:
 }
 
 void
+spawn_reload(struct spawn *spawn)
+{
+	struct spawner_head head = {.kind = SPAWNER_RELOAD};
+
+	if (submit(spawn, (struct iovec){&head, sizeof(head)}, -1) != 0)
+		log_error("reload failed", log_str("error", strerror(errno)));
+}
+
+void
 spawn_kill(struct spawn *spawn, uint64_t id)
 {
-	struct spawner_request request = {.kind = SPAWNER_KILL, .id = id};
+	struct spawner_head head = {.id = id, .kind = SPAWNER_KILL};
 
 	/* Not sent means no memory or no spawner: it ends at its timeout, or
 	 * has ended with the spawner. */
-	(void)submit(spawn, (struct iovec){&request, sizeof(request)}, -1);
+	(void)submit(spawn, (struct iovec){&head, sizeof(head)}, -1);
 }
 
 static void
@@ -274,8 +366,7 @@ report(struct spawn *spawn, size_t len)
 	*link = running->next;
 	told = (struct spawn_end){.id = end.id,
 	    .status = end.status,
-	    .error = end.error,
-	    .bad_directory = end.bad_directory != 0,
+	    .fault = end.fault,
 	    .timed_out = end.timed_out != 0,
 	    .ms = end.ms,
 	    .output = spawn->packet + sizeof(end),

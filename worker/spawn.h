@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "exec.h"
+
 enum {
 	SPAWN_OUTPUT_MAX = 65536,
 	/* Bytes of program, directory, arguments and environment together. */
@@ -23,9 +25,17 @@ enum {
 };
 
 struct spawn;
+struct store_delivery;
 
 /* Fork the spawner.  NULL, logged.  Call before threads and sockets. */
 struct spawn *spawn_open(void);
+
+/*
+ * Start gaff-run, which reads the configuration at this absolute path and
+ * starts the programs of its routes as their users; needs root.  Returns once
+ * it has read it.  NULL, logged.
+ */
+struct spawn *spawn_open_run(const char *config);
 
 /* Close the connection: the spawner ends every group and exits, which is waited
  * for.  No report is made any more.  NULL is fine. */
@@ -38,9 +48,8 @@ bool spawn_wants_write(const struct spawn *spawn);
 /* How a program ended; what it points to lives for the call. */
 struct spawn_end {
 	uint64_t id;
-	int status;         /* as of waitpid() */
-	int error;          /* errno when it could not be started, else 0 */
-	bool bad_directory; /* the error is about the directory */
+	int status;              /* as of waitpid() */
+	struct exec_fault fault; /* when it could not be started */
 	bool timed_out;
 	int64_t ms;
 	const char *output; /* the first SPAWN_OUTPUT_MAX bytes */
@@ -50,6 +59,8 @@ struct spawn_end {
 typedef void spawn_done_fn(void *arg, const struct spawn_end *end);
 
 struct spawn_start {
+	/* For gaff-run: this is all it is told, with `input`.  Else NULL. */
+	const struct store_delivery *delivery;
 	const char *program; /* NULL: argv[0].  Without a slash it is looked
 				for in SPAWN_PATH */
 	char *const *argv;
@@ -81,6 +92,9 @@ uint64_t spawn_start(struct spawn *spawn, const struct spawn_start *start);
 
 /* End it: as at the timeout (its end is reported as usual). */
 void spawn_kill(struct spawn *spawn, uint64_t id);
+
+/* gaff-run reads its configuration again, before the next spawn_start(). */
+void spawn_reload(struct spawn *spawn);
 
 /* Send what waits and report what has ended, without waiting.  0, or -1, logged
  * once, when the spawner is gone: nothing is reported any more. */

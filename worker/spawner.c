@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -33,6 +32,7 @@ struct child {
 	struct child *next;
 	pid_t pid;
 	int pipe; /* its output, or -1 */
+	int fault_fd;
 	uint64_t id;
 	int64_t started_ms; /* boot clock, like the next two */
 	int64_t term_ms; /* when to send SIGTERM; INT64_MAX: sent, or never */
@@ -49,6 +49,7 @@ struct report {
 };
 
 struct spawner {
+	const struct spawner_rules *rules;
 	int fd;
 	int signals;
 	struct child *children;
@@ -60,6 +61,14 @@ struct spawner {
 	char request[SPAWNER_REQUEST_MAX];
 };
 
+/* A child that has no group yet has no children either. */
+static void
+signal_group(const struct child *child, int number)
+{
+	if (kill(-child->pid, number) != 0 && errno == ESRCH)
+		(void)kill(child->pid, number);
+}
+
 /* The worker is gone: so is everything it asked for. */
 static _Noreturn void
 end_all(const struct spawner *spawner)
@@ -67,7 +76,7 @@ end_all(const struct spawner *spawner)
 	const struct child *child;
 
 	for (child = spawner->children; child != NULL; child = child->next)
-		(void)kill(-child->pid, SIGKILL);
+		signal_group(child, SIGKILL);
 	_exit(0);
 }
 
@@ -123,91 +132,9 @@ flush(struct spawner *spawner)
 
 /* ---- starting ---- */
 
-/* A START, unpacked: the pointers are into the request. */
-struct order {
-	struct spawner_request head;
-	const char *program;
-	const char *directory;
-	char **argv; /* malloc()ed, with env behind */
-	char **env;
-	int input;
-};
-
-/* The next NUL-terminated text, or NULL. */
-static char *
-next_text(char **p, const char *end)
-{
-	char *text = *p, *nul = memchr(text, '\0', (size_t)(end - text));
-
-	if (nul == NULL)
-		return NULL;
-	*p = nul + 1;
-	return text;
-}
-
-/* 0 or an errno. */
+/* Start it and remember it.  0 or an errno. */
 static int
-unpack(struct order *order, char *bytes, size_t len)
-{
-	char *p = bytes + sizeof(order->head);
-	const char *end = bytes + len;
-	size_t n = (size_t)order->head.n_argv + order->head.n_env + 2;
-
-	order->program = next_text(&p, end);
-	order->directory = next_text(&p, end);
-	if (order->program == NULL || order->directory == NULL || n > len)
-		return EINVAL;
-	order->argv = calloc(n, sizeof(*order->argv));
-	if (order->argv == NULL)
-		return ENOMEM;
-	order->env = order->argv + order->head.n_argv + 1;
-	for (uint32_t i = 0; i < order->head.n_argv; i++)
-		if ((order->argv[i] = next_text(&p, end)) == NULL)
-			return EINVAL;
-	for (uint32_t i = 0; i < order->head.n_env; i++)
-		if ((order->env[i] = next_text(&p, end)) == NULL)
-			return EINVAL;
-	return 0;
-}
-
-/* 0 or an errno.  The working directory is the spawner's own for this while. */
-static int
-exec_child(const struct order *order, int output, pid_t *pid)
-{
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attr;
-	sigset_t none, all;
-	int error;
-
-	sigemptyset(&none);
-	sigfillset(&all);
-	if (posix_spawn_file_actions_init(&actions) != 0)
-		return ENOMEM;
-	posix_spawnattr_init(&attr);
-	posix_spawnattr_setsigmask(&attr, &none);
-	posix_spawnattr_setsigdefault(&attr, &all);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSID |
-					    POSIX_SPAWN_SETSIGMASK |
-					    POSIX_SPAWN_SETSIGDEF);
-	error = posix_spawn_file_actions_adddup2(&actions, order->input, 0);
-	if (error == 0)
-		error = posix_spawn_file_actions_adddup2(&actions, output, 1);
-	if (error == 0)
-		error = posix_spawn_file_actions_adddup2(&actions, output, 2);
-	if (error == 0)
-		error = posix_spawn_file_actions_addclosefrom_np(&actions, 3);
-	if (error == 0)
-		error = posix_spawnp(pid, order->program, &actions, &attr,
-		    order->argv, order->env);
-	posix_spawnattr_destroy(&attr);
-	posix_spawn_file_actions_destroy(&actions);
-	return error;
-}
-
-/* Start it and remember it.  0 or an errno; *bad_directory. */
-static int
-start(
-    struct spawner *spawner, const struct order *order, uint8_t *bad_directory)
+start(struct spawner *spawner, uint64_t id, const struct exec_job *job)
 {
 	struct child *child = calloc(1, sizeof(*child));
 	int pair[2] = {-1, -1}, error = 0;
@@ -216,26 +143,17 @@ start(
 	if (child == NULL)
 		return ENOMEM;
 	if (pipe2(pair, O_CLOEXEC) != 0 ||
-	    fcntl(pair[0], F_SETFL, O_NONBLOCK) != 0) {
+	    fcntl(pair[0], F_SETFL, O_NONBLOCK) != 0)
 		error = errno;
-		goto out;
-	}
-	if (chdir(order->directory) != 0) {
-		error = errno;
-		*bad_directory = 1;
-		goto out;
-	}
-	error = exec_child(order, pair[1], &child->pid);
-	if (chdir("/") != 0)
-		log_warn("chdir_failed", log_str("error", strerror(errno)));
+	else
+		error = exec_start(job, pair[1], &child->pid, &child->fault_fd);
 	if (error != 0)
 		goto out;
-	child->id = order->head.id;
+	child->id = id;
 	child->started_ms = now;
 	child->kill_ms = INT64_MAX;
-	child->term_ms = order->head.timeout_ms > 0
-			     ? now + order->head.timeout_ms
-			     : INT64_MAX;
+	child->term_ms =
+	    job->timeout_ms > 0 ? now + job->timeout_ms : INT64_MAX;
 	child->pipe = pair[0];
 	pair[0] = -1;
 	child->next = spawner->children;
@@ -252,20 +170,20 @@ out:
 }
 
 static void
-start_order(struct spawner *spawner, struct order *order, size_t len)
+take_start(
+    struct spawner *spawner, uint64_t id, const struct spawner_packet *packet)
 {
-	struct spawner_end end = {.id = order->head.id};
+	const struct spawner_rules *rules = spawner->rules;
+	struct exec_job job = {.input = -1};
+	struct spawner_end end = {.id = id};
 	struct buf none = {0};
 
-	if (order->input < 0)
-		end.error = EBADF;
-	else
-		end.error = unpack(order, spawner->request, len);
-	if (end.error == 0)
-		end.error = start(spawner, order, &end.bad_directory);
-	if (end.error != 0)
+	end.fault = rules->prepare(rules->arg, packet, &job);
+	if (end.fault.error == 0)
+		end.fault.error = start(spawner, id, &job);
+	rules->release(&job);
+	if (end.fault.error != 0)
 		report(spawner, &end, &none);
-	free(order->argv);
 }
 
 /* ---- requests ---- */
@@ -277,8 +195,8 @@ soft_kill(struct child *child, int64_t now)
 		return;
 	child->term_ms = INT64_MAX;
 	child->kill_ms = now + SPAWN_GRACE_MS;
-	(void)kill(-child->pid, SIGTERM);
-	(void)kill(-child->pid, SIGCONT);
+	signal_group(child, SIGTERM);
+	signal_group(child, SIGCONT);
 }
 
 static void
@@ -291,7 +209,8 @@ kill_id(const struct spawner *spawner, uint64_t id)
 			soft_kill(child, clock_boot_ms());
 }
 
-/* The descriptor that came with a packet, or -1. */
+/* The descriptor that came with a packet, or -1.  There is room for one: more
+ * are never taken in. */
 static int
 received_fd(struct msghdr *msg)
 {
@@ -317,22 +236,27 @@ take_request(struct spawner *spawner)
 	struct msghdr msg = {.msg_iov = &iov,
 	    .msg_iovlen = 1,
 	    .msg_control = control.bytes,
-	    .msg_controllen = sizeof(control.bytes)};
-	struct order order = {0};
+	    .msg_controllen = CMSG_LEN(sizeof(int))};
+	struct spawner_packet packet;
+	struct spawner_head head;
 	ssize_t n = recvmsg(spawner->fd, &msg, MSG_CMSG_CLOEXEC);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
-	if (n < (ssize_t)sizeof(order.head))
+	if (n < (ssize_t)sizeof(head))
 		end_all(spawner);
-	memcpy(&order.head, spawner->request, sizeof(order.head));
-	order.input = received_fd(&msg);
-	if (order.head.kind == SPAWNER_START)
-		start_order(spawner, &order, (size_t)n);
+	memcpy(&head, spawner->request, sizeof(head));
+	packet = (struct spawner_packet){.p = spawner->request + sizeof(head),
+	    .len = (size_t)n - sizeof(head),
+	    .input = received_fd(&msg)};
+	if (head.kind == SPAWNER_START)
+		take_start(spawner, head.id, &packet);
+	else if (head.kind == SPAWNER_KILL)
+		kill_id(spawner, head.id);
 	else
-		kill_id(spawner, order.head.id);
-	if (order.input >= 0)
-		close(order.input);
+		spawner->rules->reload(spawner->rules->arg);
+	if (packet.input >= 0)
+		close(packet.input);
 	return true;
 }
 
@@ -366,11 +290,14 @@ static void
 finish(struct spawner *spawner, struct child **link, int status)
 {
 	struct child *child = *link;
-	struct spawner_end end = {.id = child->id, .status = status};
+	struct spawner_end end = {.id = child->id,
+	    .status = status,
+	    .fault = exec_fault(child->fault_fd)};
 
 	read_output(child);
 	if (child->pipe >= 0)
 		close(child->pipe);
+	close(child->fault_fd);
 	end.ms = clock_boot_ms() - child->started_ms;
 	end.timed_out = child->timed_out;
 	report(spawner, &end, &child->output);
@@ -417,7 +344,7 @@ expire(const struct spawner *spawner)
 			soft_kill(child, now);
 		}
 		if (child->kill_ms <= now) {
-			(void)kill(-child->pid, SIGKILL);
+			signal_group(child, SIGKILL);
 			child->kill_ms = now + SPAWN_GRACE_MS;
 		}
 		next = child->term_ms < next ? child->term_ms : next;
@@ -483,20 +410,24 @@ run(struct spawner *spawner)
 /* ---- the beginning ---- */
 
 /* Signals meant for the worker (a terminal's ^C, a supervisor's TERM to all)
- * must not end the one that ends the handlers.  SIGCHLD comes by descriptor. */
+ * must not end the one that ends the handlers.  They are blocked, not ignored:
+ * one for a child that is not yet itself waits until it is.  SIGCHLD comes by
+ * descriptor. */
 static int
 prepare_signals(void)
 {
-	static const int ignored[] = {
-	    SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGPIPE};
-	sigset_t child;
+	static const int blocked[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1,
+	    SIGUSR2, SIGPIPE, SIGCHLD};
+	sigset_t set, child;
 
-	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
-		(void)signal(ignored[i], SIG_IGN);
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof(blocked) / sizeof(blocked[0]); i++) {
+		(void)signal(blocked[i], SIG_DFL);
+		sigaddset(&set, blocked[i]);
+	}
+	sigprocmask(SIG_SETMASK, &set, NULL);
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
-	(void)signal(SIGCHLD, SIG_DFL);
-	sigprocmask(SIG_SETMASK, &child, NULL);
 	return signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
@@ -520,24 +451,31 @@ prepare_files(int fd)
 }
 
 _Noreturn void
-spawner_main(int fd)
+spawner_main(int fd, const struct spawner_rules *rules)
 {
 	struct spawner *spawner = calloc(1, sizeof(*spawner));
+	struct spawner_end ready = {.id = 0};
+	struct buf none = {0};
 
 	if (spawner == NULL || prepare_files(fd) != 0)
 		_exit(1);
+	spawner->rules = rules;
 	spawner->last = &spawner->first;
 	spawner->fd = 3;
 	spawner->signals = prepare_signals();
 	/* Its memory holds what the worker had read before. */
 	(void)prctl(PR_SET_DUMPABLE, 0);
-	(void)prctl(PR_SET_NAME, "gaff-spawner");
+	(void)prctl(PR_SET_NAME, rules->name);
 	/* Orphans of handlers come here, not to a worker that is process 1. */
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
 	(void)setpriority(PRIO_PROCESS, 0, NICENESS);
 	umask(022);
-	if (spawner->signals < 0 || clearenv() != 0 ||
-	    setenv("PATH", SPAWN_PATH, 1) != 0 || chdir("/") != 0)
+	if (spawner->signals < 0 || fcntl(3, F_SETFL, O_NONBLOCK) != 0 ||
+	    clearenv() != 0 || setenv("PATH", SPAWN_PATH, 1) != 0 ||
+	    chdir("/") != 0)
 		_exit(1);
+	if (rules->begin(rules->arg) != 0)
+		_exit(1);
+	report(spawner, &ready, &none);
 	run(spawner);
 }

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "../../shared/config.h"
+#include "support.h"
 
 static char directory[] = "/tmp/gaff-config-XXXXXX";
 static char main_path[128];
@@ -91,6 +92,7 @@ static const char good[] = "# comment\n"
 			   "data = ipc://run/local.data\n"
 			   "control = ipc:///run/gaff/local.control\n"
 			   "metrics = 9464\n"
+			   "user = daemon\n"
 			   "\n"
 			   "[store]\n"
 			   "url = sqlite:gaff.db\n"
@@ -155,6 +157,8 @@ test_good(void **state)
 	assert_string_equal(c->workers[0].store.url, expected);
 	assert_int_equal(c->workers[0].store.dedup_ms, 2 * 86400000);
 	assert_string_equal(c->workers[0].metrics, "127.0.0.1:9464");
+	assert_string_equal(c->workers[0].user, "daemon");
+	assert_true(config_has_user(c));
 	source = config_source(c, "github");
 	assert_non_null(source);
 	assert_string_equal(source->path, "/hooks/github");
@@ -204,6 +208,43 @@ test_roles(void **state)
 	assert_non_null(c);
 	assert_null(config_source(c, "github")->keys);
 	assert_null(config_route(c, "mirror")->sign_keys);
+	config_unref(c);
+	buf_clear(&errors);
+}
+
+/* What a handler's environment holds is opened by whoever starts it. */
+static void
+test_secrets_of_users(void **state)
+{
+	static const char text[] = "[worker local]\n"
+				   "user = daemon\n"
+				   "[route ours]\n"
+				   "run = /bin/true\n"
+				   "env = T=file:secrets/github\n"
+				   "[route theirs]\n"
+				   "run = /bin/true\n"
+				   "user = daemon\n"
+				   "env = T=file:secrets/github\n";
+	static const char unread[] = "T=file:secrets/github";
+	struct buf errors = {0};
+	struct config *c = load(text, CONFIG_ROLE_WORKER, &errors);
+
+	(void)state;
+	assert_non_null(c);
+	assert_string_not_equal(config_route(c, "ours")->env.items[0], unread);
+	assert_string_equal(config_route(c, "theirs")->env.items[0], unread);
+	config_unref(c);
+	c = load(text, CONFIG_ROLE_RUN, &errors);
+	if (geteuid() == 0) {
+		assert_non_null(c);
+		assert_string_equal(
+		    config_route(c, "ours")->env.items[0], unread);
+		assert_string_not_equal(
+		    config_route(c, "theirs")->env.items[0], unread);
+	} else {
+		assert_null(c);
+		support_contains(buf_str(&errors), "not read as root");
+	}
 	config_unref(c);
 	buf_clear(&errors);
 }
@@ -301,6 +342,12 @@ test_faults(void **state)
 	    {"[route r]\nrun = /bin/true\nfailing_over = 101%\n",
 		"expected 1% to 100%"},
 	    {"[route r]\npost = https://x/\nuser = x\n", "user goes with run"},
+	    {"[route r]\nrun = /bin/true\nuser = daemon\n",
+		"user goes with user in [worker local]"},
+	    {"user = daemon\n[route r]\nrun = /bin/true\nuser = no-one-here\n",
+		"user: no-one-here: no such user"},
+	    {"user = daemon\n[route r]\nrun = /bin/true\nuser = root\n",
+		"nothing runs as root"},
 	};
 
 	size_t i;
@@ -492,6 +539,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_good),
 	    cmocka_unit_test(test_roles),
+	    cmocka_unit_test(test_secrets_of_users),
 	    cmocka_unit_test(test_faults),
 	    cmocka_unit_test(test_weak),
 	    cmocka_unit_test(test_all_at_once),

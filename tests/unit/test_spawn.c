@@ -139,7 +139,7 @@ test_exit_and_output(void **state)
 	run_script(&seen, "echo out; echo err >&2; exit 7", 0);
 	assert_true(WIFEXITED(seen.end.status));
 	assert_int_equal(WEXITSTATUS(seen.end.status), 7);
-	assert_int_equal(seen.end.error, 0);
+	assert_int_equal(seen.end.fault.error, 0);
 	assert_false(seen.end.timed_out);
 	assert_string_equal(seen.output, "out\nerr\n");
 }
@@ -229,14 +229,14 @@ test_cannot_start(void **state)
 	seen.reports = 0;
 	assert_true(spawn_start(spawn, &start) != 0);
 	wait_reports(spawn, &seen, 1);
-	assert_int_equal(seen.end.error, ENOENT);
-	assert_false(seen.end.bad_directory);
+	assert_int_equal(seen.end.fault.error, ENOENT);
+	assert_int_equal(seen.end.fault.step, EXEC_PROGRAM);
 	start.argv = good;
 	start.directory = "/nonexistent";
 	assert_true(spawn_start(spawn, &start) != 0);
 	wait_reports(spawn, &seen, 2);
-	assert_int_equal(seen.end.error, ENOENT);
-	assert_true(seen.end.bad_directory);
+	assert_int_equal(seen.end.fault.error, ENOENT);
+	assert_int_equal(seen.end.fault.step, EXEC_DIRECTORY);
 	spawn_close(spawn);
 	close(input);
 }
@@ -258,7 +258,7 @@ test_too_long(void **state)
 	seen.reports = 0;
 	assert_true(start_script(spawn, &seen, script, 0) != 0);
 	wait_reports(spawn, &seen, 1);
-	assert_int_equal(seen.end.error, 0);
+	assert_int_equal(seen.end.fault.error, 0);
 	spawn_close(spawn);
 	free(script);
 }

@@ -77,7 +77,8 @@ def program(name):
 class Process:
     """One process with its output in a file."""
 
-    def __init__(self, name, argv, directory, env=None, stdin=None):
+    def __init__(self, name, argv, directory, env=None, stdin=None,
+                 root=False):
         self.name = name
         self.log_path = os.path.join(directory, name + ".log")
         log = open(self.log_path, "ab", buffering=0)
@@ -86,7 +87,8 @@ class Process:
         self.popen = subprocess.Popen(
             argv, stdin=stdin or subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=directory,
-            env=environment(env), start_new_session=True, **as_user())
+            env=environment(env), start_new_session=True,
+            **({} if root else as_user()))
         self.pid = self.popen.pid
         self.copier = threading.Thread(
             target=copy, args=(self.popen.stdout, log), daemon=True)

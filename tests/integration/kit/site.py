@@ -19,7 +19,7 @@ from .wait import until
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../.."))
 BUILT = os.path.abspath(os.environ.get("GAFF_BIN",
                                        os.path.join(ROOT, "build")))
-PROGRAMS = ("gaff.fcgi", "gaff-worker", "gaff")
+PROGRAMS = ("gaff.fcgi", "gaff-worker", "gaff-run", "gaff")
 TOOLS = ("load", "sink")
 
 COMMON = """
