@@ -113,6 +113,9 @@ unit: $(UNIT)
 # one test: make integration ARGS='tests/integration/test_x.py -k name'
 integration: $(PROGRAMS) $(TOOLS)
 	@GAFF_BIN=$(abspath $O) tests/tool/integration.sh $(ARGS)
+# what takes root; as root it is among the others
+integration-root: ARGS := tests/integration/test_gaff_run.py
+integration-root: integration
 test: unit integration
 # take defences out of the code one by one and see their tests turn red
 sabotage:
@@ -164,8 +167,8 @@ help:
 clean:
 	rm -rf build
 
-.PHONY: all unit-programs tools unit integration test sabotage lint format check demo \
-	install help clean
+.PHONY: all unit-programs tools unit integration integration-root test sabotage \
+	lint format check demo install help clean
 .SECONDARY:
 
 -include $(shell find $O -name "*.d" 2>/dev/null)

@@ -463,11 +463,11 @@ def system(site, etc):
                                  worker=f"user = {GAFF.pw_name}")) as f:
             write(f"{etc}/gaff.conf", f.read())
 
-    def up(routes):
+    def up(routes, wrap=()):
         configure(routes)
         site.conf = f"{etc}/gaff.conf"
         worker = Process("worker",
-                         [f"{site.bin}/gaff-worker", "-c", site.conf],
+                         [*wrap, f"{site.bin}/gaff-worker", "-c", site.conf],
                          site.dir, root=True)
         worker.wait_log("msg=accepting")
         site.gateway()
@@ -528,6 +528,14 @@ def test_worker_and_handlers(system, etc):
     assert own["CapEff"] == own["CapPrm"] == "0" * 16
     # what only root may read was never in the worker
     assert "s3cret" not in worker.log()
+
+
+def test_few_capabilities_do(system, etc):
+    """Those that docs/DESIGN.md gives the worker's unit."""
+    system.up_root(route(etc, run=writer(system, etc)), wrap=(
+        "setpriv", "--bounding-set=-all,+setuid,+setgid,+kill"))
+    post(system, id="k1", type="t")
+    assert heard(system, "r")["uids"] == [SHOP.pw_uid] * 3
 
 
 def test_worker_reloads(system, etc):
