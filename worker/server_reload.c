@@ -69,6 +69,8 @@ needs_restart(const struct server *s, const struct config *config,
 		return "the dead-letter directory changed";
 	if (config_has_user(config) && !s->has_others)
 		return "a route has user, and gaff-run was not started";
+	if (!is_same(worker->user, s->worker->user))
+		return "the worker's user changed";
 	if (server_frame_max(config) > server_frame_max(s->config))
 		return "max_body grew";
 	return NULL;

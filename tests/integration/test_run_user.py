@@ -29,6 +29,9 @@ def test_reload_needs_gaff_run(site):
     site.configure(ROUTE.format(user="games"), worker="user = daemon")
     site.reload(worker)
     worker.wait_log("gaff-run was not started")
+    site.configure("[route r]\nrun = /bin/true\n", worker="user = games")
+    site.reload(worker)
+    worker.wait_log("the worker's user changed")
     assert worker.alive()
 
 
