@@ -1,4 +1,7 @@
+#include <sys/stat.h>
+
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -190,7 +193,8 @@ static void
 test_auto(void **state)
 {
 	int ends[2];
-	char bytes[64];
+	char bytes[64], name[64];
+	struct stat st;
 	char *dir = support_dir();
 	char *path = support_path(dir, "log");
 	int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -201,6 +205,21 @@ test_auto(void **state)
 	log_auto(ends[1]);
 	n = read(ends[0], bytes, sizeof bytes);
 	assert_int_equal(n, strlen("level=info msg=hello\n"));
+	/* the journal takes priorities */
+	assert_int_equal(fstat(ends[1], &st), 0);
+	(void)snprintf(name, sizeof name, "%ju:%ju", (uintmax_t)st.st_dev,
+	    (uintmax_t)st.st_ino);
+	assert_int_equal(setenv("JOURNAL_STREAM", name, 1), 0);
+	log_auto(ends[1]);
+	n = read(ends[0], bytes, sizeof bytes);
+	assert_int_equal(n, strlen("<6>level=info msg=hello\n"));
+	assert_memory_equal(bytes, "<6>level=info", 13);
+	/* … but another pipe is none, whatever the environment says */
+	assert_int_equal(setenv("JOURNAL_STREAM", "1:1", 1), 0);
+	log_auto(ends[1]);
+	n = read(ends[0], bytes, sizeof bytes);
+	assert_int_equal(n, strlen("level=info msg=hello\n"));
+	assert_int_equal(unsetenv("JOURNAL_STREAM"), 0);
 	/* a regular file that nobody rotates is no place for a log */
 	assert_int_not_equal(file, -1);
 	log_auto(file);

@@ -52,8 +52,10 @@ def free_port():
 class Server:
     """A running web server on a port of the kernel's choice."""
 
-    def __init__(self, site, kind, name=None):
-        self.site, self.kind = site, kind
+    def __init__(self, site, kind, name=None, wrap=(), more=""):
+        """`wrap` is a command that runs the server's, `more` (lighttpd) is
+        added to its main file."""
+        self.site, self.kind, self.wrap, self.more = site, kind, wrap, more
         self.name = name or kind
         self.family, self.file, self.gateway = KINDS[kind]
         self.dir = site.mkdir(self.name)
@@ -78,7 +80,7 @@ class Server:
                       f"{self.dir}/error.log"],
         }[self.family]
         argv[0] = program(argv[0])
-        return Process(self.name, argv, self.dir)
+        return Process(self.name, [*self.wrap, *argv], self.dir)
 
     def listens(self):
         def answer():
@@ -105,6 +107,7 @@ server.bind = "127.0.0.1"
 server.port = {self.port}
 server.errorlog = "{self.dir}/error.log"
 server.upload-dirs = ( "{self.dir}" )
+{self.more}
 include "{self.include}"
 """
 

@@ -145,8 +145,8 @@ class Site:
         self.gateway()
         return self
 
-    def server(self, kind, name=None):
-        return Server(self, kind, name)
+    def server(self, kind, name=None, **more):
+        return Server(self, kind, name, **more)
 
     def post(self, path, headers, body=b"", **more):
         """Straight to the gateway, as a web server would."""
