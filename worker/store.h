@@ -310,6 +310,19 @@ struct store_ops {
 	enum store_result (*purge)(
 	    struct store *store, int64_t now_ms, bool *more);
 
+	/* An event goes with all that belongs to it; its key stays known, so
+	 * that a copy does not bring it back.  STORE_NONE when it is not there.
+	 * The caller has seen that nobody works on it: it is routed, and no
+	 * delivery of it is running or exhausted. */
+	enum store_result (*forget)(
+	    struct store *store, const uint8_t id[EVENT_ID_LEN]);
+
+	/* -- outside a batch -- */
+
+	/* One small step of overwriting what deleted things have left in the
+	 * store's files; until *more is false something may be. */
+	enum store_result (*erase)(struct store *store, bool *more);
+
 	/* -- reading: at any time on the owner's thread -- */
 
 	/* Events not routed yet, in order.  Fewer than there are (never 0) when

@@ -465,6 +465,27 @@ purge(struct store *store, int64_t now_ms, bool *more)
 	return STORE_OK;
 }
 
+static enum store_result
+forget(struct store *store, const uint8_t id[EVENT_ID_LEN])
+{
+	const struct store_memory_event *e =
+	    store_memory_event_by_id(&store->now, id);
+
+	if (!store->batch)
+		return STORE_FULL;
+	if (e == NULL)
+		return store_memory_finish(store, STORE_NONE);
+	store_memory_remove_event(&store->now, e->seq);
+	return STORE_OK;
+}
+
+static enum store_result
+erase(struct store *store, bool *more)
+{
+	*more = false;
+	return store->batch ? STORE_FULL : STORE_OK;
+}
+
 const struct store_ops store_memory = {
     .scheme = "memory",
     .open = open_store,
@@ -483,6 +504,8 @@ const struct store_ops store_memory = {
     .pause = set_paused,
     .tally = tally,
     .purge = purge,
+    .forget = forget,
+    .erase = erase,
     .unrouted = store_memory_unrouted,
     .next_due = store_memory_next_due,
     .exhausted = store_memory_exhausted,

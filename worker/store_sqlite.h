@@ -194,6 +194,10 @@ store_sqlite_reroute(struct store *store, int64_t seq, int64_t due_ms);
 enum store_result store_sqlite_deliver(
     struct store *store, const struct store_sqlite_key *key, int64_t due_ms);
 
+/* It is not unmatched any more; STORE_NONE when it was not. */
+enum store_result
+store_sqlite_remove_unmatched(struct store *store, int64_t seq);
+
 /* -- store_sqlite_row.c -- */
 
 /* A row of SQL_DELIVERY_GET; texts point into it until it is reset. */
@@ -288,10 +292,20 @@ enum store_result store_sqlite_list(struct store *store,
 
 enum store_result
 store_sqlite_purge(struct store *store, int64_t now_ms, bool *more);
+/* Remove an event's rows but those of lists and counts. */
+enum store_result store_sqlite_delete_event(struct store *store, int64_t seq);
+/* The numbers of what was deleted are not given again. */
+enum store_result store_sqlite_save_seq(struct store *store);
 /* Copy the log into the database when it has grown to `pages`. */
 enum store_result store_sqlite_checkpoint(struct store *store, int64_t pages);
 bool store_sqlite_idle(struct store *store);
 enum store_result
 store_sqlite_space(struct store *store, struct store_space *space);
+
+/* -- store_sqlite_forget.c -- */
+
+enum store_result
+store_sqlite_forget(struct store *store, const uint8_t id[EVENT_ID_LEN]);
+enum store_result store_sqlite_erase(struct store *store, bool *more);
 
 #endif

@@ -88,8 +88,8 @@ begin_pass(struct store *store)
 	return STORE_OK;
 }
 
-static enum store_result
-delete_event(struct store *store, int64_t seq)
+enum store_result
+store_sqlite_delete_event(struct store *store, int64_t seq)
 {
 	static const enum sql_id statements[] = {
 	    SQL_DELIVERY_DELETE, SQL_OUTPUT_DELETE, SQL_EVENT_DELETE};
@@ -101,6 +101,13 @@ delete_event(struct store *store, int64_t seq)
 		result =
 		    sql_run(sql_bind(&store->sql, statements[i], "i", seq));
 	return result;
+}
+
+enum store_result
+store_sqlite_save_seq(struct store *store)
+{
+	return sql_run(sql_bind(
+	    &store->sql, SQL_META_SET, "ti", "seq", store->next_seq - 1));
 }
 
 /* The gathered event goes unless something of it must stay. */
@@ -121,7 +128,7 @@ end_group(struct store *store, const struct group *group, unsigned *deleted)
 		store_sqlite_count(
 		    store, group->rows[i].route, group->rows[i].state, -1);
 	++*deleted;
-	return delete_event(store, group->seq);
+	return store_sqlite_delete_event(store, group->seq);
 }
 
 static bool
@@ -220,7 +227,7 @@ purge_unmatched(struct store *store, unsigned *deleted)
 		result = sql_run(
 		    sql_bind(&store->sql, SQL_UNMATCHED_DELETE, "i", seqs[i]));
 		if (result == STORE_OK)
-			result = delete_event(store, seqs[i]);
+			result = store_sqlite_delete_event(store, seqs[i]);
 		store_sqlite_count(store, 0, COUNT_UNMATCHED, -1);
 	}
 	if (*deleted < STEP_EVENTS)
@@ -240,10 +247,8 @@ purge_events(struct store *store)
 		result = purge_deliveries(store, &deleted);
 	else if (store->purge_phase == PHASE_UNMATCHED)
 		result = purge_unmatched(store, &deleted);
-	/* The numbers of what is gone are not given again. */
 	if (result == STORE_OK && deleted > 0)
-		result = sql_run(sql_bind(&store->sql, SQL_META_SET, "ti",
-		    "seq", store->next_seq - 1));
+		result = store_sqlite_save_seq(store);
 	return result;
 }
 

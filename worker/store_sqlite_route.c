@@ -131,9 +131,8 @@ add_unmatched(struct store *store, int64_t seq, int64_t due_ms)
 	return result;
 }
 
-/* STORE_NONE when it is not such a one. */
-static enum store_result
-remove_unmatched(struct store *store, int64_t seq)
+enum store_result
+store_sqlite_remove_unmatched(struct store *store, int64_t seq)
 {
 	enum store_result result;
 
@@ -149,7 +148,7 @@ remove_unmatched(struct store *store, int64_t seq)
 enum store_result
 store_sqlite_reroute(struct store *store, int64_t seq, int64_t due_ms)
 {
-	enum store_result result = remove_unmatched(store, seq);
+	enum store_result result = store_sqlite_remove_unmatched(store, seq);
 
 	return result == STORE_OK ? add_todo(store, seq, false, due_ms)
 				  : result;
@@ -250,7 +249,7 @@ route_event(struct store *store, int64_t seq,
 	if (result == STORE_OK && waits)
 		return move_todo(store, &todo, n > 0, whole);
 	if (result == STORE_OK && n > 0)
-		result = remove_unmatched(store, seq);
+		result = store_sqlite_remove_unmatched(store, seq);
 	return result == STORE_NONE ? STORE_OK : result;
 }
 
