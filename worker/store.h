@@ -221,6 +221,16 @@ struct store_row {
 	bool routed;
 };
 
+/* How a copy of the store stands. */
+struct store_backup {
+	bool begun;        /* one was asked for since the start */
+	bool running;      /* it is being made; else it is there, or … */
+	int64_t pages;     /* copied, of total */
+	int64_t total;     /* 0: not known yet */
+	const char *path;  /* "" when none was begun; the store's */
+	const char *error; /* why there is none, or "" */
+};
+
 /* Called for each row; what `row` points to lives for the call. */
 typedef void store_row_fn(void *arg, const struct store_row *row);
 
@@ -322,6 +332,16 @@ struct store_ops {
 	/* One small step of overwriting what deleted things have left in the
 	 * store's files; until *more is false something may be. */
 	enum store_result (*erase)(struct store *store, bool *more);
+
+	/* Begin a copy of the store in a new file; it will have all that is
+	 * committed before it is complete.  0, or -1 with a sentence. */
+	int (*backup)(
+	    struct store *store, const char *path, const char **error);
+	/* One small step of it (under 5 ms), if one is due; *now says how it
+	 * stands.  Whether the next step is due.  Written to PATH.tmp; PATH
+	 * appears whole and synced, never in the place of another file.  A
+	 * store that is closed before leaves nothing. */
+	bool (*backup_step)(struct store *store, struct store_backup *now);
 
 	/* -- reading: at any time on the owner's thread -- */
 

@@ -486,6 +486,23 @@ erase(struct store *store, bool *more)
 	return store->batch ? STORE_FULL : STORE_OK;
 }
 
+static int
+backup(struct store *store, const char *path, const char **error)
+{
+	(void)store;
+	(void)path;
+	*error = "a store in memory cannot be copied";
+	return -1;
+}
+
+static bool
+backup_step(struct store *store, struct store_backup *progress)
+{
+	(void)store;
+	*progress = (struct store_backup){.path = "", .error = ""};
+	return false;
+}
+
 const struct store_ops store_memory = {
     .scheme = "memory",
     .open = open_store,
@@ -506,6 +523,8 @@ const struct store_ops store_memory = {
     .purge = purge,
     .forget = forget,
     .erase = erase,
+    .backup = backup,
+    .backup_step = backup_step,
     .unrouted = store_memory_unrouted,
     .next_due = store_memory_next_due,
     .exhausted = store_memory_exhausted,

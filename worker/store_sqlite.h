@@ -50,6 +50,8 @@ enum {
 
 struct store_sqlite_keys; /* the tables of keys: store_sqlite_keys.c */
 
+struct store_sqlite_backup; /* a copy being made: store_sqlite_backup.c */
+
 struct store_sqlite_file; /* the path and its lock: store_sqlite_file.c */
 
 struct store {
@@ -61,6 +63,7 @@ struct store {
 	void *revive_arg;
 	struct keys_hasher *hasher;
 	struct store_sqlite_keys *keys;
+	struct store_sqlite_backup *backup; /* the last one, or NULL */
 	bool batch;
 	bool broken;
 	int64_t next_seq;
@@ -307,5 +310,13 @@ store_sqlite_space(struct store *store, struct store_space *space);
 enum store_result
 store_sqlite_forget(struct store *store, const uint8_t id[EVENT_ID_LEN]);
 enum store_result store_sqlite_erase(struct store *store, bool *more);
+
+/* -- store_sqlite_backup.c -- */
+
+int
+store_sqlite_backup(struct store *store, const char *path, const char **error);
+bool store_sqlite_backup_step(struct store *store, struct store_backup *now);
+/* Before the database is closed. */
+void store_sqlite_backup_free(struct store *store);
 
 #endif

@@ -360,6 +360,7 @@ store_sqlite_close(struct store *store)
 	if (!store->broken && store_sqlite.begin(store) == STORE_OK &&
 	    store_sqlite_save_clock(store) == STORE_OK)
 		store_sqlite.commit(store);
+	store_sqlite_backup_free(store);
 	store_sqlite_keys_free(store);
 	store_sqlite_counts_free(store);
 	sql_close(&store->sql);
