@@ -13,6 +13,7 @@
 #include "ingest.h"
 #include "link.h"
 #include "params.h"
+#include "rejected.h"
 #include "reply.h"
 #include "snapshot.h"
 
@@ -38,8 +39,9 @@ struct request {
 	struct params params;
 	struct ingest ingest;
 	int64_t begun_us;
-	bool has_body; /* it was read */
-	size_t bytes;  /* of the body */
+	bool has_body;    /* it was read */
+	size_t bytes;     /* of the body */
+	const void *body; /* while it is being judged, else NULL */
 };
 
 /* ---- the log ---- */
@@ -181,6 +183,23 @@ request_end(struct request *request, struct buf *answer)
 	request_free(request);
 }
 
+/* Tell a worker about it, where the source wants that; best effort. */
+static void
+keep_rejected(struct request *request, const uint8_t id[EVENT_ID_LEN])
+{
+	const struct ingest *ingest = &request->ingest;
+	struct buf frame = {0};
+
+	if (request->body == NULL || ingest->source->keep_rejected == 0 ||
+	    refusal_row(ingest->refusal)->status >= 500 ||
+	    !tally_keep(tally_of(request)))
+		return;
+	if (rejected_write(ingest, id, request->body, request->bytes, &frame) ==
+	    0)
+		link_tell(request->gate->link, &frame);
+	buf_clear(&frame);
+}
+
 static void
 refuse(struct request *request)
 {
@@ -196,6 +215,7 @@ refuse(struct request *request)
 	(void)event_id_new(clock_wall_ms(), id);
 	event_id_format(id, text);
 	refused.id = text;
+	keep_rejected(request, id);
 	if (tally_refused(tally_of(request), ingest->refusal, &suppressed)) {
 		if (refusal_row(ingest->refusal)->status == 503)
 			log_unavailable(request, text, suppressed);
@@ -346,10 +366,12 @@ serve_body(struct request *request)
 	enum ingest_step step = INGEST_REFUSE;
 	void *body = read_body(request);
 
+	request->body = body;
 	if (body != NULL)
 		step = ingest_body(
 		    &request->ingest, body, request->bytes, clock_wall_ms());
 	if (step == INGEST_STORE) {
+		request->body = NULL;
 		log_plain(request);
 		store(request);
 	} else if (step == INGEST_HANDSHAKE) {
@@ -406,6 +428,7 @@ gate_serve(struct gate *gate, struct front *front)
 	request->begun_us = clock_boot_us();
 	request->has_body = false;
 	request->bytes = 0;
+	request->body = NULL;
 	step = read_head(request);
 	if (step == INGEST_READ) {
 		serve_body(request);

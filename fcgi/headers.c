@@ -21,14 +21,28 @@ static const char *const never[] = {
     "upgrade",
 };
 
-static bool
-is_stored(const struct scheme *scheme, const char *name)
+/* What becomes of a header. */
+enum fate { LEFT_OUT, BLANKED, KEPT };
+
+typedef enum fate fate_fn(const struct scheme *scheme, const char *name);
+
+static enum fate
+fate_stored(const struct scheme *scheme, const char *name)
 {
 	for (size_t i = 0; i < sizeof never / sizeof *never; i++) {
 		if (strcmp(never[i], name) == 0)
-			return false;
+			return LEFT_OUT;
 	}
-	return *name != '\0' && !scheme_hides_header(scheme, name);
+	return scheme_hides_header(scheme, name) ? LEFT_OUT : KEPT;
+}
+
+static enum fate
+fate_rejected(const struct scheme *scheme, const char *name)
+{
+	if (scheme_shows_header(scheme, name))
+		return KEPT;
+	return scheme_hides_header(scheme, name) ? BLANKED
+						 : fate_stored(scheme, name);
 }
 
 /* Whether an earlier header has this name and holds this one's value too. */
@@ -44,7 +58,8 @@ is_repeated(const struct params *params, size_t at)
 }
 
 static void
-add_header(const struct params *params, size_t at, struct buf *out)
+add_header(
+    const struct params *params, size_t at, enum fate fate, struct buf *out)
 {
 	const char *name = params->headers[at].name;
 
@@ -52,7 +67,8 @@ add_header(const struct params *params, size_t at, struct buf *out)
 	(void)buf_add_json(out, name, strlen(name));
 	(void)buf_add_str(out, "\":\"");
 	for (size_t i = at; i < params->n_headers; i++) {
-		const char *value = params->headers[i].value;
+		const char *value =
+		    fate == KEPT ? params->headers[i].value : "-";
 
 		if (strcmp(params->headers[i].name, name) != 0)
 			continue;
@@ -63,24 +79,39 @@ add_header(const struct params *params, size_t at, struct buf *out)
 	(void)buf_add_char(out, '"');
 }
 
-int
-headers_write(
-    const struct scheme *scheme, const struct params *params, struct buf *out)
+static int
+write_headers(const struct scheme *scheme, const struct params *params,
+    fate_fn *fate_of, struct buf *out)
 {
 	size_t n = 0;
 
 	(void)buf_add_char(out, '{');
 	for (size_t i = 0; i < params->n_headers && n < HEADERS_MAX; i++) {
+		const char *name = params->headers[i].name;
+		enum fate fate = fate_of(scheme, name);
 		size_t before = out->len;
 
-		if (!is_stored(scheme, params->headers[i].name) ||
-		    is_repeated(params, i))
+		if (*name == '\0' || fate == LEFT_OUT || is_repeated(params, i))
 			continue;
-		add_header(params, i, out);
+		add_header(params, i, fate, out);
 		if (out->len + 1 > HEADERS_BYTES_MAX)
 			out->len = before;
 		else
 			n++;
 	}
 	return buf_add_char(out, '}');
+}
+
+int
+headers_write(
+    const struct scheme *scheme, const struct params *params, struct buf *out)
+{
+	return write_headers(scheme, params, fate_stored, out);
+}
+
+int
+headers_write_rejected(
+    const struct scheme *scheme, const struct params *params, struct buf *out)
+{
+	return write_headers(scheme, params, fate_rejected, out);
 }

@@ -2,7 +2,9 @@
  * headers - what of a request's headers is stored and handed on
  *
  * All but hop-by-hop ones, cookies, credentials and whatever the scheme reads
- * as secret or signature.  Pure.
+ * as secret or signature.  A refused request that is kept for a look has the
+ * signature too, where it gives no secret away, and `-` for what is secret.
+ * Pure.
  */
 
 #ifndef FCGI_HEADERS_H
@@ -22,6 +24,9 @@ enum {
  * out->failed set.
  */
 int headers_write(
+    const struct scheme *scheme, const struct params *params, struct buf *out);
+/* The same for a refused request. */
+int headers_write_rejected(
     const struct scheme *scheme, const struct params *params, struct buf *out);
 
 #endif

@@ -373,6 +373,7 @@ ingest_body(
 	    .now_ms = wall_ms};
 	enum ingest_step step;
 
+	ingest->wall_ms = wall_ms;
 	if (make_url(ingest, &url) != 0) {
 		step = ingest_refuse(ingest, REFUSAL_NO_MEMORY);
 	} else {

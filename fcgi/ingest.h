@@ -40,6 +40,7 @@ struct ingest {
 	int64_t length;                     /* of the body */
 	const char *allow;                  /* methods, for REFUSAL_METHOD */
 	enum refusal refusal;
+	int64_t wall_ms; /* when it was verified */
 	struct scheme_verdict verdict;
 	struct scheme_answer answer;
 	struct event event; /* points into what follows, params and body */

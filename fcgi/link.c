@@ -25,12 +25,15 @@ enum {
 	SECOND_MS = 1000,
 	INSTANCE_LEN = 16,
 	FRAME_SPARE = 256, /* heads of an EVENT's fields */
+	TELL_MAX = 8,      /* frames of link_tell() at a time */
 };
 
 struct link {
 	pthread_t thread;
-	pthread_mutex_t mutex; /* of the three below */
+	pthread_mutex_t mutex; /* of the five below */
 	struct waiter *pushed; /* newest first */
+	struct buf told[TELL_MAX];
+	size_t n_told;
 	struct config *config;
 	bool stopping;
 
@@ -238,6 +241,36 @@ take_pushed(struct link *link)
 	}
 }
 
+/* The first worker of the configuration that accepts is told. */
+static void
+tell(struct link *link, const struct buf *frame)
+{
+	const struct waiters *waiters = &link->waiters;
+
+	for (size_t i = 0; i < waiters->n_peers; i++)
+		if (peer_accepts(waiters->peers[i]) &&
+		    peer_tell(waiters->peers[i], frame) == 0)
+			return;
+}
+
+static void
+tell_all(struct link *link)
+{
+	struct buf told[TELL_MAX];
+	size_t n;
+
+	(void)pthread_mutex_lock(&link->mutex);
+	n = link->n_told;
+	memcpy(told, link->told, sizeof told);
+	memset(link->told, 0, sizeof link->told);
+	link->n_told = 0;
+	(void)pthread_mutex_unlock(&link->mutex);
+	for (size_t i = 0; i < n; i++) {
+		tell(link, &told[i]);
+		buf_clear(&told[i]);
+	}
+}
+
 static void
 tick(struct link *link)
 {
@@ -281,6 +314,7 @@ run(void *arg)
 		take_pushed(link);
 		for (size_t i = 0; i < waiters->n_peers; i++)
 			peer_read(waiters->peers[i], link->now_ms);
+		tell_all(link);
 		tick(link);
 	}
 	for (size_t i = 0; i < waiters->n_peers; i++)
@@ -367,6 +401,23 @@ link_push(struct link *link, const struct event *event, void *owner,
 }
 
 void
+link_tell(struct link *link, struct buf *frame)
+{
+	bool taken = false;
+
+	(void)pthread_mutex_lock(&link->mutex);
+	if (link->n_told < TELL_MAX) {
+		link->told[link->n_told++] = *frame;
+		*frame = (struct buf){0};
+		taken = true;
+	}
+	(void)pthread_mutex_unlock(&link->mutex);
+	if (taken)
+		wake(link);
+	buf_clear(frame);
+}
+
+void
 link_reload(struct link *link, struct config *config)
 {
 	struct config *old;
@@ -402,6 +453,8 @@ link_free(struct link *link)
 	config_unref(link->config);
 	config_unref(link->in_use);
 	buf_clear(&link->instance);
+	for (size_t i = 0; i < link->n_told; i++)
+		buf_clear(&link->told[i]);
 	free(link->items);
 	if (link->wake_fd != -1)
 		(void)close(link->wake_fd);

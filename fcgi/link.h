@@ -15,6 +15,7 @@
 
 #include <jansson.h>
 
+#include "../shared/buf.h"
 #include "../shared/config.h"
 #include "../shared/event.h"
 #include "tally.h"
@@ -75,6 +76,11 @@ enum { LINK_LOST_MS = 30000 };
  */
 enum link_push link_push(struct link *link, const struct event *event,
     void *waiter, int64_t deadline_boot_ms);
+
+/* Send a frame to a worker that accepts events, if there is one and not much
+ * else is to be told; nothing is waited for.  Takes what is in `frame`.  From
+ * any thread. */
+void link_tell(struct link *link, struct buf *frame);
 
 /* Use another configuration (workers may come and go). */
 void link_reload(struct link *link, struct config *config);

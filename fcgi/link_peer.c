@@ -252,6 +252,12 @@ peer_send(struct peer *peer, struct buf *frame, struct wire_target *target)
 	return zsock_send(peer->data, frame->p, frame->len);
 }
 
+int
+peer_tell(struct peer *peer, const struct buf *frame)
+{
+	return zsock_send(peer->data, frame->p, frame->len);
+}
+
 size_t
 peer_poll(const struct peer *peer, zmq_pollitem_t items[PEER_POLL])
 {

@@ -67,6 +67,9 @@ bool peer_takes(const struct peer *peer, size_t bytes);
 /* Aim the frame at this worker and send it.  0, or -1: try another. */
 int peer_send(struct peer *peer, struct buf *frame, struct wire_target *target);
 
+/* Send a frame nobody answers.  0, or -1. */
+int peer_tell(struct peer *peer, const struct buf *frame);
+
 /* Up to PEER_POLL sockets to wait for; returns how many. */
 enum { PEER_POLL = 3 };
 

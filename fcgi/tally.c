@@ -35,6 +35,7 @@ struct tally {
 	int64_t durations[COUNTERS_DURATIONS + 1];
 	int64_t body_bytes;
 	int64_t sizes[COUNTERS_SIZES + 1];
+	int64_t kept_ms; /* boot clock: the last copy of a refused one; 0 */
 	struct log_limit limits[REFUSAL__MAX];
 	struct log_limit plain;
 	struct log_limit handshake;
@@ -222,6 +223,20 @@ tallies_left_out(struct tallies *tallies, int64_t now_ms, tally_left_out_fn *fn)
 				fn(tally->name, (enum refusal)i, suppressed);
 		}
 	}
+}
+
+bool
+tally_keep(struct tally *tally)
+{
+	int64_t now_ms = clock_boot_ms();
+	bool may;
+
+	(void)pthread_mutex_lock(&tally->mutex);
+	may = tally->kept_ms == 0 || now_ms - tally->kept_ms >= TALLY_KEEP_MS;
+	if (may)
+		tally->kept_ms = now_ms;
+	(void)pthread_mutex_unlock(&tally->mutex);
+	return may;
 }
 
 /* ---- as JSON ---- */

@@ -18,6 +18,7 @@
 enum {
 	TALLY_CODES = 16, /* different answers of a source: a closed list */
 	TALLY_JSON_BYTES = 60000, /* of a frame on control (WIRE_CONTROL_MAX) */
+	TALLY_KEEP_MS = 1000,     /* between two copies of refused requests */
 };
 
 struct tallies;
@@ -65,6 +66,9 @@ struct tally_cursor {
 	uint64_t round; /* what `known` becomes when all have been looked at */
 	struct tally *next; /* the next to look at; NULL: no round is begun */
 };
+
+/* Whether a copy of a refused request may be kept: one a second. */
+bool tally_keep(struct tally *tally);
 
 /*
  * {NAME: {…}} as docs/WIRE.md says (HELLO and BEAT) of the sources that changed

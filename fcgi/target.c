@@ -128,8 +128,18 @@ decode_name(char *out, size_t size, const char *p, size_t len)
 	out[n] = '\0';
 }
 
-int
-target_blank(const struct scheme *scheme, const char *query, struct buf *out)
+static bool
+is_secret(const struct scheme *scheme, const char *name)
+{
+	return scheme_hides_query(scheme, name) &&
+	       !scheme_shows_query(scheme, name);
+}
+
+typedef bool hides_fn(const struct scheme *scheme, const char *name);
+
+static int
+blank(const struct scheme *scheme, const char *query, hides_fn *hides,
+    struct buf *out)
 {
 	char name[256];
 
@@ -142,7 +152,7 @@ target_blank(const struct scheme *scheme, const char *query, struct buf *out)
 		decode_name(name, sizeof name, query, name_len);
 		/* an empty value stays, so that the text never grows */
 		if (equals != NULL && name_len + 1 < len &&
-		    scheme_hides_query(scheme, name)) {
+		    hides(scheme, name)) {
 			(void)buf_add(out, query, name_len + 1);
 			(void)buf_add_char(out, '-');
 		} else {
@@ -155,4 +165,17 @@ target_blank(const struct scheme *scheme, const char *query, struct buf *out)
 		}
 	}
 	return out->failed ? -1 : 0;
+}
+
+int
+target_blank(const struct scheme *scheme, const char *query, struct buf *out)
+{
+	return blank(scheme, query, scheme_hides_query, out);
+}
+
+int
+target_blank_rejected(
+    const struct scheme *scheme, const char *query, struct buf *out)
+{
+	return blank(scheme, query, is_secret, out);
 }

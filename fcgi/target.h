@@ -29,5 +29,8 @@ int target_read(struct target *target, const char *uri);
  * written as `-`.  0, or -1 with out->failed set. */
 int
 target_blank(const struct scheme *scheme, const char *query, struct buf *out);
+/* The same, but a signature that gives no secret away stays. */
+int target_blank_rejected(
+    const struct scheme *scheme, const char *query, struct buf *out);
 
 #endif

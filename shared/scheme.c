@@ -298,12 +298,13 @@ stands_in(const struct scheme_places *places, enum scheme_place_kind kind,
 	return false;
 }
 
+/* Whether it is secret beside the signature: another proof, or what a rule
+ * compares with a param. */
 static bool
-hides_itself(const struct scheme_rules *rules, enum scheme_place_kind kind,
+is_secret(const struct scheme_rules *rules, enum scheme_place_kind kind,
     const char *name)
 {
-	if (stands_in(&rules->signature, kind, name) ||
-	    stands_in(&rules->hide, kind, name))
+	if (stands_in(&rules->hide, kind, name))
 		return true;
 	for (size_t i = 0; i < rules->n_handshakes; i++) {
 		const struct scheme_conditions *when =
@@ -319,6 +320,14 @@ hides_itself(const struct scheme_rules *rules, enum scheme_place_kind kind,
 }
 
 static bool
+hides_itself(const struct scheme_rules *rules, enum scheme_place_kind kind,
+    const char *name)
+{
+	return stands_in(&rules->signature, kind, name) ||
+	       is_secret(rules, kind, name);
+}
+
+static bool
 hides(
     const struct scheme *scheme, enum scheme_place_kind kind, const char *name)
 {
@@ -326,6 +335,66 @@ hides(
 		if (hides_itself(scheme->others[i]->rules, kind, name))
 			return true;
 	return hides_itself(scheme->rules, kind, name);
+}
+
+/* Whether its signature gives no secret away. */
+static bool
+signs(const struct scheme_rules *rules)
+{
+	return rules->kind == SCHEME_KIND_HMAC ||
+	       rules->kind == SCHEME_KIND_HASH ||
+	       scheme_is_asymmetric(rules->kind);
+}
+
+/* Whether what stands there is secret, and no mere signature. */
+static bool
+holds_secret(const struct scheme_rules *rules, enum scheme_place_kind kind,
+    const char *name)
+{
+	return is_secret(rules, kind, name) ||
+	       (!signs(rules) && stands_in(&rules->signature, kind, name));
+}
+
+static bool
+shows(
+    const struct scheme *scheme, enum scheme_place_kind kind, const char *name)
+{
+	for (size_t i = 0; i < scheme->n_others; i++)
+		if (holds_secret(scheme->others[i]->rules, kind, name))
+			return false;
+	return hides(scheme, kind, name) &&
+	       !holds_secret(scheme->rules, kind, name);
+}
+
+bool
+scheme_shows_header(const struct scheme *scheme, const char *name)
+{
+	return shows(scheme, SCHEME_PLACE_HEADER, name);
+}
+
+bool
+scheme_shows_query(const struct scheme *scheme, const char *name)
+{
+	return shows(scheme, SCHEME_PLACE_QUERY, name);
+}
+
+static bool
+proves_in_body(const struct scheme_rules *rules)
+{
+	for (size_t i = 0; i < rules->signature.n && !signs(rules); i++)
+		if (rules->signature.v[i].kind == SCHEME_PLACE_FORM ||
+		    rules->signature.v[i].kind == SCHEME_PLACE_JSON)
+			return true;
+	return false;
+}
+
+bool
+scheme_hides_body(const struct scheme *scheme)
+{
+	for (size_t i = 0; i < scheme->n_others; i++)
+		if (proves_in_body(scheme->others[i]->rules))
+			return true;
+	return proves_in_body(scheme->rules);
 }
 
 bool

@@ -80,6 +80,13 @@ scheme_value(const struct scheme *scheme, const char *key, size_t i);
 bool scheme_hides_header(const struct scheme *scheme, const char *name);
 bool scheme_hides_query(const struct scheme *scheme, const char *name);
 
+/* Of those the signature, where it gives no secret away (HMACs, digests, public
+ * keys): a refused request that is kept for a look has it. */
+bool scheme_shows_header(const struct scheme *scheme, const char *name);
+bool scheme_shows_query(const struct scheme *scheme, const char *name);
+/* Whether the body itself holds what proves a request (a token in a field). */
+bool scheme_hides_body(const struct scheme *scheme);
+
 /* ---- keys: what a source's secrets become ---- */
 
 struct scheme_secret {

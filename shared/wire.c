@@ -33,6 +33,9 @@ enum tag {
 	TAG_BODY = 19,
 	TAG_ACK = 20,     /* opens the next ack of a list; its status */
 	TAG_REVIVED = 21, /* of the ack before it */
+	TAG_REASON = 22,  /* of a REJECTED; and the two behind it */
+	TAG_STATUS = 23,
+	TAG_BODY_LEN = 24,
 	TAG__MAX
 };
 
@@ -130,15 +133,15 @@ text_of(const struct event *event, size_t i)
 	return text;
 }
 
-int
-wire_put_event(struct buf *out, const struct wire_target *target,
-    const struct event *event)
+static void
+put_event(struct buf *out, enum wire_type type,
+    const struct wire_target *target, const struct event *event)
 {
-	size_t start = out->len, i;
+	size_t i;
 
 	/* One growth for the whole frame. */
 	(void)buf_reserve(out, event_size(event) + 512);
-	put_head(out, WIRE_EVENT);
+	put_head(out, type);
 	put_target(out, target);
 	put_field(out, TAG_ID, event->id, EVENT_ID_LEN);
 	for (i = 0; i < TEXTS; i++)
@@ -149,6 +152,29 @@ wire_put_event(struct buf *out, const struct wire_target *target,
 	put_byte(out, TAG_PROBE, event->probe);
 	put_field(out, TAG_SHA256, event->sha256, EVENT_SHA256_LEN);
 	put_field(out, TAG_BODY, event->body, event->body_len);
+}
+
+int
+wire_put_event(struct buf *out, const struct wire_target *target,
+    const struct event *event)
+{
+	size_t start = out->len;
+
+	put_event(out, WIRE_EVENT, target, event);
+	return finish(out, start);
+}
+
+int
+wire_put_rejected(struct buf *out, const struct wire_rejected *rejected)
+{
+	static const struct wire_target nobody;
+	size_t start = out->len;
+
+	put_event(out, WIRE_REJECTED, &nobody, &rejected->event);
+	put_field(
+	    out, TAG_REASON, rejected->reason, strlen(rejected->reason) + 1);
+	put_u64(out, TAG_STATUS, rejected->status);
+	put_u64(out, TAG_BODY_LEN, rejected->body_len);
 	return finish(out, start);
 }
 
@@ -364,6 +390,45 @@ wire_get_event(const void *frame, size_t len, struct wire_target *target,
 	if (r.left != 0 || (seen & event_needs) != event_needs)
 		result = -1;
 	return result;
+}
+
+/* Fields beside those of an EVENT. */
+static int
+get_rejected_field(
+    const struct field *field, struct wire_rejected *rejected, unsigned *seen)
+{
+	switch (field->tag) {
+	case TAG_REASON:
+		*seen |= 1;
+		rejected->reason = field_text(field);
+		return rejected->reason != NULL && field->len <= 64 ? 0 : -1;
+	case TAG_STATUS:
+		*seen |= 2;
+		return get_u64(field, &rejected->status);
+	case TAG_BODY_LEN:
+		*seen |= 4;
+		return get_u64(field, &rejected->body_len);
+	default:
+		return 0;
+	}
+}
+
+int
+wire_get_rejected(const void *frame, size_t len, struct wire_rejected *rejected)
+{
+	struct wire_target target;
+	struct reader r;
+	struct field field;
+	unsigned seen = 0;
+
+	*rejected = (struct wire_rejected){0};
+	if (wire_get_event(frame, len, &target, &rejected->event) != 0)
+		return -1;
+	r = (struct reader){(const uint8_t *)frame + HEAD_LEN, len - HEAD_LEN};
+	while (next_field(&r, &field))
+		if (get_rejected_field(&field, rejected, &seen) != 0)
+			return -1;
+	return seen == 7 ? 0 : -1;
 }
 
 int

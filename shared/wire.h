@@ -2,9 +2,9 @@
  * wire - the frames between gateway, worker and command line
  *
  * The only module that knows bytes.  Every message is one ZeroMQ frame:
- * "GAF1", a type byte, then for EVENT and ACK tagged, length-prefixed fields,
- * for every other type one JSON object.  docs/WIRE.md has the full text.
- * Pure: no I/O, no clock.
+ * "GAF1", a type byte, then for EVENT, REJECTED and ACK tagged, length-prefixed
+ * fields, for every other type one JSON object.  docs/WIRE.md has the full
+ * text. Pure: no I/O, no clock.
  */
 
 #ifndef SHARED_WIRE_H
@@ -36,6 +36,7 @@ enum wire_type {
 	WIRE_BEAT,
 	WIRE_CALL,
 	WIRE_REPLY,
+	WIRE_REJECTED,
 	WIRE__MAX
 };
 
@@ -79,6 +80,21 @@ void wire_retarget(void *frame, size_t len, const struct wire_target *target);
  */
 int wire_get_event(const void *frame, size_t len, struct wire_target *target,
     struct event *event);
+
+/* A request that was refused, as the gateway tells of it. */
+struct wire_rejected {
+	struct event event; /* id: the request's own; body: cut */
+	const char *reason; /* of the closed list */
+	uint64_t status;    /* of the answer */
+	uint64_t body_len;  /* before it was cut */
+};
+
+/* Append a REJECTED frame.  0, or -1 without memory (`out` is unchanged). */
+int wire_put_rejected(struct buf *out, const struct wire_rejected *rejected);
+
+/* Read one; it points into `frame`.  0, or -1 as for an EVENT. */
+int wire_get_rejected(
+    const void *frame, size_t len, struct wire_rejected *rejected);
 
 /* Append an ACK frame for one link.  0, or -1 without memory. */
 int wire_put_acks(

@@ -63,6 +63,12 @@ static const struct verb verbs[] = {
 	    {"states", ARG_LIST, false}, {0}}},
     {"pause", admin_pause, {{"route", ARG_TEXT, true}, {0}}},
     {"resume", admin_resume, {{"route", ARG_TEXT, true}, {0}}},
+    {"forget", admin_forget,
+	{{"id", ARG_TEXT, true}, {"dry", ARG_BOOL, false}, {0}}},
+    {"erase", admin_erase, {{0}}},
+    {"backup", admin_backup, {{"path", ARG_TEXT, false}, {0}}},
+    {"rejected", admin_rejected, {{"source", ARG_TEXT, false}, {0}}},
+    {"rejected_show", admin_rejected_show, {{"id", ARG_TEXT, true}, {0}}},
     {"cancel", admin_cancel, {{"route", ARG_TEXT, true}, {0}}},
 };
 

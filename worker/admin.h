@@ -18,6 +18,7 @@
 #include "hours.h"
 #include "links.h"
 #include "metrics.h"
+#include "rejected.h"
 #include "stats.h"
 #include "store.h"
 #include "trail.h"
@@ -30,8 +31,9 @@ struct admin_context {
 	const struct links *links;
 	const struct stats *stats;
 	const struct hours *hours;
-	const struct trail *trail;
-	double per_second;     /* events that come */
+	struct trail *trail;
+	double per_second; /* events that come */
+	struct rejected *rejected;
 	const char *state;     /* accepting, draining, full */
 	int64_t started_at_ms; /* wall time */
 	int64_t sync_us;       /* duration of the last commit */

@@ -43,22 +43,21 @@ event_json(const struct store_row *row)
 	    "deliveries");
 }
 
-static json_t *
-headers_json(const char *headers)
+json_t *
+admin_json_headers(const char *headers)
 {
 	json_t *value = json_loads(headers, 0, NULL);
 
 	return value != NULL ? value : json_object();
 }
 
-static json_t *
-body_json(const struct event *event)
+json_t *
+admin_json_bytes(const void *p, size_t len)
 {
 	struct buf text = {0};
 	json_t *value = NULL;
 
-	if (codec_encode(CODEC_BASE64, event->body, event->body_len, &text) ==
-	    0)
+	if (codec_encode(CODEC_BASE64, p, len, &text) == 0)
 		value = json_stringn(buf_str(&text), text.len);
 	buf_clear(&text);
 	return value;
@@ -75,9 +74,11 @@ add_details(json_t *object, const struct event *event, bool body)
 	    put(object, "query", admin_json_text(event->query)) != 0 ||
 	    put(object, "content_type", admin_json_text(event->content_type)) !=
 		0 ||
-	    put(object, "headers", headers_json(event->headers)) != 0)
+	    put(object, "headers", admin_json_headers(event->headers)) != 0)
 		return -1;
-	return body ? put(object, "body_base64", body_json(event)) : 0;
+	return body ? put(object, "body_base64",
+			  admin_json_bytes(event->body, event->body_len))
+		    : 0;
 }
 
 static json_t *
@@ -198,19 +199,23 @@ admin_events(struct admin_context *context, const json_t *args)
 
 /* ---- one event ---- */
 
-static bool
-is_id_part(const char *part)
+bool
+admin_id_part(const char *part, char lower[EVENT_ID_TEXT_SIZE])
 {
 	size_t len = strspn(part, "0123456789abcdefABCDEF-");
 
-	return part[len] == '\0' && len >= PART_MIN && len < EVENT_ID_TEXT_SIZE;
+	if (part[len] != '\0' || len < PART_MIN || len >= EVENT_ID_TEXT_SIZE)
+		return false;
+	for (size_t i = 0; i <= len; i++)
+		lower[i] = (char)tolower((unsigned char)part[i]);
+	return true;
 }
 
 json_t *
 admin_find(struct admin_context *context, const char *part,
     uint8_t id[EVENT_ID_LEN], bool *none)
 {
-	char lower[EVENT_ID_TEXT_SIZE] = "";
+	char lower[EVENT_ID_TEXT_SIZE];
 	uint8_t ids[2][EVENT_ID_LEN];
 	enum store_result result;
 	unsigned found = 0;
@@ -218,12 +223,10 @@ admin_find(struct admin_context *context, const char *part,
 	*none = false;
 	if (event_id_parse(part, id) == 0)
 		return NULL;
-	if (!is_id_part(part))
+	if (!admin_id_part(part, lower))
 		return admin_fail("\"%.40s\" is no event id and no part of one "
 				  "(4 characters at least)",
 		    part);
-	for (size_t i = 0; part[i] != '\0'; i++)
-		lower[i] = (char)tolower((unsigned char)part[i]);
 	result = context->ops->find(context->store, lower, ids, &found);
 	if (result != STORE_OK && result != STORE_NONE)
 		return admin_store_fail(context, result);

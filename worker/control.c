@@ -250,6 +250,7 @@ answer_call(struct server *s, zmq_msg_t *id, const json_t *call)
 	    .hours = s->hours,
 	    .trail = s->trail,
 	    .per_second = s->per_second,
+	    .rejected = s->rejected,
 	    .state = control_state(s),
 	    .started_at_ms = s->started_at_ms,
 	    .sync_us = s->sync_us,

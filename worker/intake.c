@@ -21,8 +21,14 @@ drop_item(struct intake_item *item)
 static void
 other_frame(struct server *s, const void *frame, size_t len)
 {
-	if (wire_type(frame, len) == WIRE_PROBE)
+	enum wire_type type = wire_type(frame, len);
+	struct wire_rejected request;
+
+	if (type == WIRE_PROBE)
 		control_probe(s, frame, len);
+	else if (type == WIRE_REJECTED &&
+		 wire_get_rejected(frame, len, &request) == 0)
+		rejected_add(s->rejected, s->config, &request);
 	else
 		s->intake.malformed++;
 }

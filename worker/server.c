@@ -267,6 +267,7 @@ serve_once(struct server *s, bool *busy)
 	    {.fd = s->wake_fd, .events = ZMQ_POLLIN},
 	};
 	int64_t now_ms = clock_boot_ms(), wait_ms = s->beat_at_ms - now_ms;
+	struct store_backup backup;
 
 	if (s->kept != NULL && s->retry_at_ms - now_ms < wait_ms)
 		wait_ms = s->retry_at_ms - now_ms;
@@ -289,6 +290,9 @@ serve_once(struct server *s, bool *busy)
 		beat(s, clock_boot_ms());
 	if (!*busy)
 		*busy = serve_idle(s);
+	/* A backup goes on however much there is to do: it comes to an end. */
+	if (s->ops->backup_step(s->store, &backup))
+		*busy = true;
 }
 
 /* No attempt runs any more: take in what has arrived, then leave. */
@@ -463,6 +467,7 @@ open_parts(struct server *s)
 	    (s->stats = stats_new()) == NULL ||
 	    (s->hours = hours_new()) == NULL ||
 	    (s->trail = trail_new()) == NULL ||
+	    (s->rejected = rejected_new()) == NULL ||
 	    (s->inbox = tasks_new(wake, s)) == NULL) {
 		log_error("cannot_start", log_str("error", strerror(errno)));
 		return -1;
@@ -559,6 +564,7 @@ server_close(struct server *s)
 	stats_free(s->stats);
 	hours_free(s->hours);
 	trail_free(s->trail);
+	rejected_free(s->rejected);
 	close_fd(s->signal_fd);
 	close_fd(s->wake_fd);
 	config_unref(s->config);

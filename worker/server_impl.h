@@ -18,6 +18,7 @@
 #include "hours.h"
 #include "httpd.h"
 #include "links.h"
+#include "rejected.h"
 #include "server.h"
 #include "stats.h"
 #include "store.h"
@@ -105,6 +106,7 @@ struct server {
 	struct stats *stats;
 	struct hours *hours;
 	struct trail *trail;
+	struct rejected *rejected;
 	struct intake intake;
 	struct feed feed;
 	struct after after;

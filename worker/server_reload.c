@@ -105,6 +105,7 @@ use(struct server *s, struct config *config)
 	s->loaded_at_ms = clock_wall_ms();
 	s->reload_failed = false;
 	stats_know(s->stats, config);
+	rejected_trim(s->rejected, config);
 	/* The store looks at the values; its url is the same. */
 	s->store_config = s->worker->store;
 	s->unmatching = true;

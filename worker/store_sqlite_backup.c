@@ -83,9 +83,8 @@ finish(void *arg)
 
 	if (sync_path(b->temporary, 0) != 0) {
 		fail(b, b->temporary, strerror(errno));
-	} else if (link(b->temporary, b->path) != 0) {
-		fail(b, b->path, strerror(errno));
-	} else if (unlink(b->temporary) != 0 || sync_directory(b->path) != 0) {
+	} else if (link(b->temporary, b->path) != 0 ||
+		   unlink(b->temporary) != 0 || sync_directory(b->path) != 0) {
 		fail(b, b->path, strerror(errno));
 	} else {
 		log_info("backup_made", log_str("path", b->path),

@@ -46,6 +46,14 @@ copy(char *to, size_t size, const char *text)
 	(void)snprintf(to, size, "%s", text != NULL ? text : "");
 }
 
+void
+trail_forget(struct trail *trail, const uint8_t id[EVENT_ID_LEN])
+{
+	for (size_t i = 0; i < TRAIL_MAX; i++)
+		if (memcmp(trail->rows[i].id, id, EVENT_ID_LEN) == 0)
+			memset(trail->rows[i].detail, 0, TRAIL_TEXT_SIZE);
+}
+
 static void
 note_settle(struct row *row, const struct store_settle *settle)
 {

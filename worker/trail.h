@@ -24,6 +24,9 @@ void trail_free(struct trail *trail);
 /* A TASK_SETTLE with an attempt, or a TASK_BURIED, has been committed. */
 void trail_note(struct trail *trail, const struct task *task);
 
+/* An event was forgotten: what its handlers printed goes. */
+void trail_forget(struct trail *trail, const uint8_t id[EVENT_ID_LEN]);
+
 /* What is asked; empty texts mean any. */
 struct trail_query {
 	const char *source;

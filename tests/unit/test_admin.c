@@ -71,6 +71,7 @@ setup(void **state)
 		.config = &f->worker.store, .worker = worker, .now_ms = 1}),
 	    .config = &f->config,
 	    .worker = &f->worker,
+	    .rejected = rejected_new(),
 	    .state = "accepting",
 	    .due = count_due,
 	    .arg = f,
@@ -87,6 +88,7 @@ teardown(void **state)
 	store_memory.close(f->admin.store);
 	hours_free(f->hours);
 	stats_free(f->stats);
+	rejected_free(f->admin.rejected);
 	return 0;
 }
 
@@ -583,6 +585,54 @@ test_cancel(void **state)
 }
 
 static void
+test_forget(void **state)
+{
+	char id[EVENT_ID_TEXT_SIZE], busy[EVENT_ID_TEXT_SIZE], args[80];
+	const struct store_claim what = {"paid", 1, INT64_MAX / 2, 1};
+	struct fixture *f = *state;
+	struct store *store = f->admin.store;
+	struct store_delivery *d = NULL;
+	json_t *data;
+
+	add_event(f, DELIVERY_PENDING, busy);
+	assert_int_equal(store_memory.begin(store), STORE_OK);
+	assert_int_equal(store_memory.claim(store, &what, &d), STORE_OK);
+	assert_int_equal(store_memory.commit(store), STORE_OK);
+	assert_non_null(d);
+	store_delivery_free(d);
+	add_event(f, DELIVERY_PENDING, id);
+	(void)snprintf(args, sizeof(args), "{\"id\":\"%s\"}", busy);
+	ask_fails(f, "forget", args, "route paid is running");
+	(void)snprintf(args, sizeof(args), "{\"id\":\"%s\",\"dry\":true}", id);
+	for (int i = 0; i < 2; i++) {
+		data = ask_ok(f, "forget", args);
+		assert_true(json_is_true(json_object_get(data, "event")));
+		assert_int_equal(number(data, "deliveries"), 1);
+		assert_int_equal(number(data, "cancelled"), 1);
+		json_decref(data);
+	}
+	(void)snprintf(args, sizeof(args), "{\"id\":\"%s\"}", id);
+	json_decref(ask_ok(f, "forget", args));
+	ask_fails(f, "show", args, "has no event");
+	data = ask_ok(f, "forget", args);
+	assert_true(json_is_false(json_object_get(data, "event")));
+	json_decref(data);
+	json_decref(ask_ok(f, "forget", "{\"id\":\"ffffffff\"}"));
+	ask_fails(f, "forget", "{\"id\":\"x\"}", "no event id");
+	assert_delivery(f, busy, 0, "running");
+}
+
+static void
+test_backup(void **state)
+{
+	struct fixture *f = *state;
+
+	ask_fails(f, "backup", "{}", "no backup was made");
+	ask_fails(f, "backup", "{\"path\":\"/tmp/x\"}", "in memory");
+	json_decref(ask_ok(f, "erase", "{}"));
+}
+
+static void
 test_failed_commits(void **state)
 {
 	static const struct {
@@ -631,6 +681,8 @@ main(void)
 		test_inject_refuses, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_pause, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_cancel, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_forget, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_backup, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 		test_failed_commits, setup, teardown),
 	};

@@ -49,6 +49,40 @@ test_what_is_left_out(void **state)
 	free(text);
 }
 
+/* A refused request: signatures stay, secrets are blanked. */
+static void
+test_rejected(void **state)
+{
+	static const struct {
+		const char *scheme;
+		const char *text;
+	} rows[] = {
+	    {"github", "{\"x-hub-signature-256\":\"sha256=00, 2\"}"},
+	    {"token", "{\"authorization\":\"-\","
+		      "\"x-hub-signature-256\":\"sha256=00, 2\"}"},
+	    {"basic", "{\"authorization\":\"-\","
+		      "\"x-hub-signature-256\":\"sha256=00, 2\"}"},
+	};
+	struct scheme_header headers[] = {{"cookie", "a"},
+	    {"authorization", "Bearer b"}, {"x-hub-signature-256", "sha256=00"},
+	    {"proxy-authorization", "c"}, {"", "no name"},
+	    {"x-hub-signature-256", "2"}};
+	struct params params = {.n_headers = 6};
+
+	(void)state;
+	memcpy(params.headers, headers, sizeof headers);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct buf out = {0};
+
+		assert_int_equal(
+		    headers_write_rejected(
+			scheme_builtin(rows[i].scheme), &params, &out),
+		    0);
+		assert_string_equal(buf_str(&out), rows[i].text);
+		buf_clear(&out);
+	}
+}
+
 static void
 test_twice_is_joined(void **state)
 {
@@ -106,6 +140,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_what_is_left_out),
+	    cmocka_unit_test(test_rejected),
 	    cmocka_unit_test(test_twice_is_joined),
 	    cmocka_unit_test(test_none),
 	    cmocka_unit_test(test_limits),

@@ -492,8 +492,54 @@ test_type(void **state)
 	assert_int_equal(wire_type("GAF1\0", 5), WIRE_BAD);
 	assert_int_equal(wire_type("GAF1\1", 5), WIRE_HELLO);
 	assert_int_equal(wire_type("GAF1\x08", 5), WIRE_REPLY);
-	assert_int_equal(wire_type("GAF1\x09", 5), WIRE__MAX);
+	assert_int_equal(wire_type("GAF1\x09", 5), WIRE_REJECTED);
+	assert_int_equal(wire_type("GAF1\x0a", 5), WIRE__MAX);
 	assert_int_equal(wire_type("GAF1\xff", 5), WIRE__MAX);
+}
+
+/* ---- REJECTED ---- */
+
+static int
+read_rejected(const struct buf *b, size_t len, struct wire_rejected *got)
+{
+	char *copy = malloc(len + 1);
+	int result;
+
+	assert_non_null(copy);
+	memcpy(copy, b->p, len);
+	result = wire_get_rejected(copy, len, got);
+	free(copy);
+	return result;
+}
+
+static void
+test_rejected(void **state)
+{
+	const struct wire_rejected sent = {.event = event(),
+	    .reason = "mismatch",
+	    .status = 401,
+	    .body_len = 70000};
+	struct wire_rejected got;
+	struct buf b = {0};
+	size_t len;
+
+	(void)state;
+	assert_int_equal(wire_put_rejected(&b, &sent), 0);
+	assert_int_equal(wire_type(b.p, b.len), WIRE_REJECTED);
+	assert_int_equal(wire_get_rejected(b.p, b.len, &got), 0);
+	check_event(&got.event);
+	assert_string_equal(got.reason, "mismatch");
+	assert_int_equal(got.status, 401);
+	assert_int_equal(got.body_len, 70000);
+	for (len = 0; len < b.len; len++)
+		if (read_rejected(&b, len, &got) != -1)
+			fail_msg("cut to %zu it was taken", len);
+	/* an EVENT is none */
+	buf_reset(&b);
+	assert_int_equal(
+	    wire_put_event(&b, &(struct wire_target){0}, &sent.event), 0);
+	assert_int_equal(read_rejected(&b, b.len, &got), -1);
+	buf_clear(&b);
 }
 
 /* ---- without memory: what was in the buf stays, and it goes on ---- */
@@ -571,6 +617,7 @@ main(void)
 	    cmocka_unit_test(test_json),
 	    cmocka_unit_test(test_json_bad),
 	    cmocka_unit_test(test_type),
+	    cmocka_unit_test(test_rejected),
 	    cmocka_unit_test(test_without_memory),
 	};
 
