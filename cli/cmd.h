@@ -19,8 +19,10 @@ int cmd_cancel(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_dead(int argc, char **argv);
 int cmd_events(int argc, char **argv);
+int cmd_forget(int argc, char **argv);
 int cmd_match(int argc, char **argv);
 int cmd_pause(int argc, char **argv);
+int cmd_rejected(int argc, char **argv);
 int cmd_reload(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 int cmd_resume(int argc, char **argv);
@@ -30,6 +32,7 @@ int cmd_send(int argc, char **argv);
 int cmd_show(int argc, char **argv);
 int cmd_sign(int argc, char **argv);
 int cmd_status(int argc, char **argv);
+int cmd_store(int argc, char **argv);
 int cmd_tail(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 

@@ -2,10 +2,10 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "../shared/deadletter.h"
 #include "../shared/units.h"
+#include "actions.h"
 #include "cmd.h"
 #include "dead.h"
 #include "out.h"
@@ -297,45 +297,16 @@ dead_show(int argc, char **argv)
 
 /* ---- the verb ---- */
 
-static const struct {
-	const char *name;
-	int (*run)(int argc, char **argv);
-} actions[] = {
-    {"list", dead_list},
-    {"show", dead_show},
-    {"replay", dead_replay},
-    {"purge", dead_purge},
-};
-
-static const char usage_text[] =
-    "usage: gaff dead list|show|replay|purge [-c FILE] [OPTION…]\n\n"
-    "  list    list dead letters\n"
-    "  show    show one\n"
-    "  replay  deliver them again, through the worker\n"
-    "  purge   delete them\n\n"
-    "gaff dead ACTION --help explains each.\n";
-
 int
 cmd_dead(int argc, char **argv)
 {
-	/* options common to all may stand before the action */
-	while (argc > 2 && strcmp(argv[1], "-c") == 0) {
-		if (setenv("GAFF_CONFIG", argv[2], 1) != 0)
-			return CMD_FAILED;
-		argc -= 2;
-		argv += 2;
-	}
-	if (argc > 1 &&
-	    (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
-		fputs(usage_text, stdout);
-		return CMD_DONE;
-	}
-	for (size_t i = 0; argc > 1 && i < sizeof(actions) / sizeof(actions[0]);
-	     i++)
-		if (strcmp(argv[1], actions[i].name) == 0)
-			return actions[i].run(argc - 1, argv + 1);
-	if (argc > 1)
-		fprintf(stderr, "gaff dead: unknown action %s\n", argv[1]);
-	fputs(usage_text, stderr);
-	return CMD_USAGE;
+	static const struct action actions[] = {
+	    {"list", dead_list, "list dead letters"},
+	    {"show", dead_show, "show one"},
+	    {"replay", dead_replay, "deliver them again, through the worker"},
+	    {"purge", dead_purge, "delete them"},
+	    {0},
+	};
+
+	return actions_run("dead", actions, argc, argv);
 }

@@ -205,7 +205,8 @@ cmd_replay(int argc, char **argv)
 	if (!yes || !json)
 		print_plan(events, more);
 	if (json_array_size(events) == 0) {
-		status = CMD_DONE;
+		if (replay_events(call, events, with_ids) == 0)
+			status = CMD_DONE;
 		goto out;
 	}
 	if (!yes && !out_can_ask()) {

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../shared/codec.h"
 #include "../shared/units.h"
 #include "call.h"
 #include "cmd.h"
@@ -29,31 +28,6 @@ static const struct options options = {
     .min_operands = 1,
     .max_operands = 1,
 };
-
-static int
-print_body(const json_t *event)
-{
-	const char *base64 = out_member(event, "body_base64");
-	struct buf body = {0};
-	int result = codec_decode(CODEC_BASE64, base64, strlen(base64), &body);
-
-	if (result == 0)
-		fwrite(buf_str(&body), 1, body.len, stdout);
-	else
-		fputs("gaff: the body could not be read\n", stderr);
-	buf_clear(&body);
-	return result;
-}
-
-static void
-print_member(const json_t *object, const char *name)
-{
-	if (out_member(object, name)[0] == '\0')
-		return;
-	printf("%-13s", name);
-	out_text(out_member(object, name));
-	putchar('\n');
-}
 
 /* Whether the output says more than the one line that is the detail. */
 static bool
@@ -112,21 +86,14 @@ print_event(const json_t *event)
 	static const char *const members[] = {"id", "source", "type", "key",
 	    "received_at", "scheme", "remote", "method", "path", "query",
 	    "content_type"};
-	const char *name;
 	const json_t *value;
-	json_t *headers = json_object_get(event, "headers");
 	size_t i;
 
 	for (i = 0; i < sizeof(members) / sizeof(members[0]); i++)
-		print_member(event, members[i]);
+		out_line(event, members[i]);
 	printf("%-13s%lld bytes\n", "body",
 	    (long long)out_number(event, "body_bytes"));
-	json_object_foreach(headers, name, value)
-	{
-		printf("%-13s%s: ", "header", name);
-		out_text(json_is_string(value) ? json_string_value(value) : "");
-		putchar('\n');
-	}
+	out_headers(event);
 	if (json_array_size(json_object_get(event, "deliveries")) == 0)
 		printf("\n%s\n", out_flag(event, "routed")
 				     ? "no route matched it"
@@ -154,7 +121,7 @@ cmd_show(int argc, char **argv)
 	if (event == NULL)
 		goto out;
 	status = CMD_DONE;
-	if (raw_body && print_body(event) != 0)
+	if (raw_body && out_bytes(event, "body_base64") != 0)
 		status = CMD_FAILED;
 	else if (json && !raw_body)
 		out_json(event);

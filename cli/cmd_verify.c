@@ -6,14 +6,19 @@
 
 #include <jansson.h>
 
+#include "call.h"
 #include "cmd.h"
 #include "offline.h"
 #include "out.h"
 
 static struct offline_options given;
+static const char *rejected_id, *worker;
 
 static const struct option_spec specs[] = {
     OFFLINE_SPECS(given),
+    {"rejected", OPTION_TEXT, &rejected_id, "ID",
+	"a refused request that is kept, by its source's secrets"},
+    {"worker", OPTION_TEXT, &worker, "NAME", "that keeps it"},
     {NULL},
 };
 
@@ -22,7 +27,8 @@ static const struct options options = {
     .operands = "",
     .about =
 	"Verify a request offline.  Exit status 0: it is genuine; 1: it is "
-	"not, and what\ndoes not match is said.",
+	"not, and what\ndoes not match is said.  A refused request is verified "
+	"as of the time it came.",
     .specs = specs,
 };
 
@@ -228,27 +234,103 @@ print_verified(
 	return CMD_DONE;
 }
 
+static int
+verify(const struct offline *offline)
+{
+	struct scheme_verdict verdict;
+
+	if (scheme_verify(offline->scheme, offline->keys, &offline->request,
+		&verdict) == SCHEME_OK)
+		return print_verified(offline, &verdict);
+	print_refused(offline, &verdict);
+	return CMD_FAILED;
+}
+
+/* ---- a refused request ---- */
+
+/* Why it cannot be verified again, or NULL. */
+static const char *
+what_is_missing(const struct offline *offline, const json_t *item)
+{
+	const char *kind = scheme_get(offline->scheme, "kind");
+
+	if (kind != NULL &&
+	    (strcmp(kind, "token") == 0 || strcmp(kind, "basic") == 0))
+		return "what such a scheme compares is the secret itself, "
+		       "which is not kept";
+	if (out_number(item, "body_bytes") !=
+	    (int64_t)offline->request.body_len)
+		return "its body is not kept whole";
+	return NULL;
+}
+
+static int
+print_missing(const json_t *item, const char *why)
+{
+	json_t *out;
+
+	if (!given.json) {
+		printf("refused: %s: %s\n", out_member(item, "reason"), why);
+		return CMD_FAILED;
+	}
+	out = json_pack("{s:b, s:O, s:O, s:s}", "verified", 0, "scheme",
+	    json_object_get(item, "scheme"), "reason",
+	    json_object_get(item, "reason"), "detail", why);
+	out_json(out);
+	json_decref(out);
+	return CMD_FAILED;
+}
+
+static int
+verify_item(const json_t *item)
+{
+	struct offline offline;
+	int status = offline_rejected(item, &offline);
+	const char *why;
+
+	if (status != CMD_DONE)
+		goto out;
+	fprintf(stderr, "%s came %s, was refused: %lld %s\n",
+	    out_member(item, "id"), out_member(item, "received_at"),
+	    (long long)out_number(item, "status"), out_member(item, "reason"));
+	why = what_is_missing(&offline, item);
+	status = why != NULL ? print_missing(item, why) : verify(&offline);
+out:
+	offline_clear(&offline);
+	return status;
+}
+
+static int
+verify_rejected(void)
+{
+	struct call *call = call_open(worker);
+	json_t *item = NULL;
+	int status = CMD_FAILED;
+
+	if (call != NULL)
+		item = call_ask(call, "rejected_show",
+		    json_pack("{s:s}", "id", rejected_id), NULL);
+	if (item != NULL)
+		status = verify_item(item);
+	json_decref(item);
+	call_close(call);
+	return status;
+}
+
 int
 cmd_verify(int argc, char **argv)
 {
 	struct offline offline;
-	struct scheme_verdict verdict;
 	int first = options_read(&options, argc, argv);
 	int status;
 
 	if (first <= 0)
 		return options_exit(first);
+	if (rejected_id != NULL)
+		return verify_rejected();
 	status = offline_open(&options, &given, &offline);
-	if (status != CMD_DONE)
-		goto out;
-	if (scheme_verify(offline.scheme, offline.keys, &offline.request,
-		&verdict) == SCHEME_OK) {
-		status = print_verified(&offline, &verdict);
-	} else {
-		print_refused(&offline, &verdict);
-		status = CMD_FAILED;
-	}
-out:
+	if (status == CMD_DONE)
+		status = verify(&offline);
 	offline_clear(&offline);
 	return status;
 }

@@ -252,8 +252,11 @@ offline_open(const struct options *options, const struct offline_options *given,
 void
 offline_clear(struct offline *offline)
 {
-	scheme_keys_free(offline->keys);
-	scheme_free(offline->scheme);
+	if (offline->config == NULL) {
+		scheme_keys_free(offline->keys);
+		scheme_free(offline->scheme);
+	}
+	config_unref(offline->config);
 	for (size_t i = 0; i < offline->request.n_headers; i++)
 		free(offline->texts[i]);
 	free(offline->path);

@@ -7,6 +7,8 @@
 #ifndef CLI_OFFLINE_H
 #define CLI_OFFLINE_H
 
+#include <jansson.h>
+
 #include "../shared/buf.h"
 #include "../shared/config.h"
 #include "../shared/scheme.h"
@@ -49,6 +51,7 @@ struct offline_options {
 	}
 
 struct offline {
+	struct config *config; /* owns the two below, or NULL: they are ours */
 	struct scheme *scheme;
 	struct scheme_keys *keys;
 	size_t n_secrets;
@@ -72,6 +75,9 @@ offline_scheme(const char *verb, const char *name, struct config **config);
  * standard error.  To be cleared either way. */
 int offline_open(const struct options *options,
     const struct offline_options *given, struct offline *offline);
+/* The same out of a refused request as the worker tells of it (WIRE.md,
+ * rejected_show), with the scheme and secrets its source has now. */
+int offline_rejected(const json_t *item, struct offline *offline);
 void offline_clear(struct offline *offline);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "../shared/buf.h"
 #include "../shared/clock.h"
+#include "../shared/codec.h"
 #include "../shared/units.h"
 
 struct out_table {
@@ -270,6 +271,46 @@ out_age(int64_t ms, char out[OUT_TEXT_SIZE])
 	if (ms < 1000)
 		return out;
 	return units_format_ms(ms / 1000 * 1000, out, OUT_TEXT_SIZE);
+}
+
+void
+out_line(const json_t *object, const char *name)
+{
+	if (out_member(object, name)[0] == '\0')
+		return;
+	printf("%-13s", name);
+	out_text(out_member(object, name));
+	putchar('\n');
+}
+
+void
+out_headers(const json_t *event)
+{
+	json_t *headers = json_object_get(event, "headers");
+	const char *name;
+	const json_t *value;
+
+	json_object_foreach(headers, name, value)
+	{
+		printf("%-13s%s: ", "header", name);
+		out_text(json_is_string(value) ? json_string_value(value) : "");
+		putchar('\n');
+	}
+}
+
+int
+out_bytes(const json_t *object, const char *name)
+{
+	const char *base64 = out_member(object, name);
+	struct buf bytes = {0};
+	int result = codec_decode(CODEC_BASE64, base64, strlen(base64), &bytes);
+
+	if (result == 0)
+		fwrite(buf_str(&bytes), 1, bytes.len, stdout);
+	else
+		fputs("gaff: the body could not be read\n", stderr);
+	buf_clear(&bytes);
+	return result;
 }
 
 bool

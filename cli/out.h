@@ -43,6 +43,15 @@ void out_json(const json_t *value);
 void out_text(const char *text);
 void out_lines(const char *text, const char *indent);
 
+/* "NAME         text", nothing for a member that is not there; the headers of
+ * an event, a line each. */
+void out_line(const json_t *object, const char *name);
+void out_headers(const json_t *event);
+
+/* Print the bytes a member of a REPLY holds as base64.  0, or -1 after a
+ * sentence. */
+int out_bytes(const json_t *object, const char *name);
+
 /* The last 8 characters of an event's id. */
 const char *out_short_id(const char *id);
 
