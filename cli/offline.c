@@ -92,6 +92,10 @@ set_keys(const struct options *options, const struct offline_options *given,
 	}
 	if (status == CMD_DONE && scheme_check(offline->scheme, error))
 		status = options_complain(options, "%s", error);
+	if (status == CMD_DONE && scheme_wanted_signed(offline->scheme))
+		status = options_complain(options,
+		    "this scheme needs --param %s=VALUE",
+		    scheme_wanted_signed(offline->scheme));
 	return status;
 }
 

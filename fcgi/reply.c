@@ -164,6 +164,10 @@ reply_handshake(struct buf *out, struct scheme_answer *answer)
 	if (type == NULL || answer->body.failed)
 		return -1;
 	put_status(out, answer->status);
+	(void)buf_add(out, answer->headers.p ? answer->headers.p : "",
+	    answer->headers.len);
+	/* what is echoed here is never a page */
+	(void)buf_add_str(out, "X-Content-Type-Options: nosniff\r\n");
 	return put_body(out, *type != '\0' ? type : text_type,
 	    answer->body.p != NULL ? answer->body.p : "", answer->body.len);
 }

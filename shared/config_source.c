@@ -266,6 +266,21 @@ out:
 	free(secrets);
 }
 
+/* What a provider's rule leaves to each of its users. */
+static void
+check_param(struct config_loader *l, const struct config_section *section,
+    const struct scheme *scheme)
+{
+	const char *name = scheme_wanted_param(scheme);
+
+	if (name != NULL)
+		config_fault(&l->faults, &section->where,
+		    "source %s: scheme %s needs param = %s=VALUE; see `gaff "
+		    "schemes %s`",
+		    section->name, scheme_name(scheme), name,
+		    scheme_name(scheme));
+}
+
 /* A rule that nobody has seen hold may be wrong; then all is refused. */
 static void
 warn_weak(struct config_loader *l, const struct config_section *section,
@@ -288,6 +303,7 @@ check_source(struct config_loader *l, const struct config_section *section,
 
 	if (!draft->has_scheme)
 		return;
+	check_param(l, section, draft->source.scheme);
 	warn_weak(l, section, draft->source.scheme);
 	if (scheme_link(draft->source.scheme, config_scheme_lookup, l->config,
 		error) != 0 ||

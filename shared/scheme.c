@@ -209,6 +209,18 @@ scheme_is_none(const struct scheme *scheme)
 	return scheme->rules->kind == SCHEME_KIND_NONE;
 }
 
+const char *
+scheme_wanted_param(const struct scheme *scheme)
+{
+	return scheme->rules->missing_param;
+}
+
+const char *
+scheme_wanted_signed(const struct scheme *scheme)
+{
+	return scheme->rules->missing_signed;
+}
+
 static bool
 signs_url(const struct scheme_rules *rules)
 {

@@ -59,6 +59,10 @@ int scheme_check(const struct scheme *scheme, char error[SCHEME_ERROR_SIZE]);
 /* ---- facts the gateway and the command line need ---- */
 
 bool scheme_is_none(const struct scheme *scheme); /* verifies nothing */
+/* The name of a {param:…} that its rules use and nobody has given, for a source
+ * to give (param = NAME=VALUE); NULL: none.  The second: that is signed. */
+const char *scheme_wanted_param(const struct scheme *scheme);
+const char *scheme_wanted_signed(const struct scheme *scheme);
 /* It, or one it is linked with, signs the public URL. */
 bool scheme_needs_url(const struct scheme *scheme);
 bool scheme_key_signed(const struct scheme *scheme);
@@ -183,7 +187,8 @@ void scheme_facts_clear(struct scheme_facts *facts);
 
 struct scheme_answer {
 	int status;
-	struct buf type; /* content type */
+	struct buf headers; /* lines, each ended by CR LF */
+	struct buf type;    /* content type */
 	struct buf body;
 };
 

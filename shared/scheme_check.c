@@ -231,9 +231,6 @@ scheme_check(const struct scheme *scheme, char error[SCHEME_ERROR_SIZE])
 
 	if (rules->kind == SCHEME_KIND_UNSET)
 		return fault(error, "kind: missing");
-	if (rules->missing_param)
-		return fault(error, "param: `%s` is needed (param = %s=…)",
-		    rules->missing_param, rules->missing_param);
 	if (rules->kind != SCHEME_KIND_NONE && rules->signature.n == 0)
 		return fault(error, "signature: where it stands is missing");
 	if (rules->secret_encoding == SCHEME_SECRET_PEM &&

@@ -86,6 +86,40 @@ fill_answer(struct scheme_look *look, const struct scheme_handshake *rule,
 	return out->len <= SCHEME_ANSWER_MAX ? SCHEME_OK : SCHEME_BAD_FORMAT;
 }
 
+/* What came from the request could hold a line's end. */
+static bool
+is_header_value(const char *p, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)p[i] < ' ' || p[i] == '\x7f')
+			return false;
+	return true;
+}
+
+static enum scheme_result
+fill_headers(struct scheme_look *look, const struct scheme_handshake *rule,
+    struct buf *out)
+{
+	for (size_t i = 0; i < rule->n_headers; i++) {
+		const struct scheme_answer_header *header = &rule->headers[i];
+		enum scheme_result result;
+		const char *where;
+		size_t start;
+
+		(void)buf_printf(out, "%s: ", header->name);
+		start = out->len;
+		result = scheme_look_fill(
+		    look, header->value, scheme_sink_buf, out, &where);
+		if (result != SCHEME_OK)
+			return result;
+		if (out->len - start > SCHEME_ANSWER_MAX / 2 ||
+		    !is_header_value(out->p + start, out->len - start))
+			return SCHEME_BAD_FORMAT;
+		(void)buf_add_str(out, "\r\n");
+	}
+	return out->failed ? SCHEME_ERROR : SCHEME_OK;
+}
+
 static bool
 takes(const struct scheme_handshake *rule, const char *method)
 {
@@ -100,6 +134,8 @@ try_rule(struct scheme_look *look, const struct scheme_handshake *rule,
 	const char *where;
 	enum scheme_result result = scheme_look_if(look, &rule->when, &where);
 
+	if (result == SCHEME_OK)
+		result = fill_headers(look, rule, &answer->headers);
 	if (result == SCHEME_OK)
 		result = fill_answer(look, rule, &answer->body);
 	if (result == SCHEME_OK &&
@@ -152,6 +188,7 @@ scheme_takes_method(const struct scheme *scheme, const char *method)
 void
 scheme_answer_clear(struct scheme_answer *answer)
 {
+	buf_clear(&answer->headers);
 	buf_clear(&answer->type);
 	buf_clear(&answer->body);
 	answer->status = 0;

@@ -24,6 +24,7 @@ enum {
 	SCHEME_PARTS_MAX = 32,      /* of one template */
 	SCHEME_JOINED_MAX = 4,      /* places that make up one id or type */
 	SCHEME_RULES_MAX = 8,       /* handshakes; conditions of one rule */
+	SCHEME_HEADERS_MAX = 4,     /* of one handshake's answer */
 	SCHEME_SIGNATURES_MAX = 32, /* of one request */
 	SCHEME_ANSWER_MAX = 2048,   /* bytes a handshake answers at most */
 };
@@ -125,11 +126,18 @@ struct scheme_conditions {
 	size_t n;
 };
 
+struct scheme_answer_header {
+	const char *name;
+	const struct scheme_template *value;
+};
+
 struct scheme_handshake {
 	bool unsigned_too;
 	const char *method; /* NULL: any */
 	struct scheme_conditions when;
 	int status;
+	struct scheme_answer_header headers[SCHEME_HEADERS_MAX];
+	size_t n_headers;
 	const char *type;
 	const struct scheme_template *body;
 };
@@ -199,7 +207,8 @@ struct scheme_rules {
 
 	struct scheme_param params[SCHEME_PLACES_MAX];
 	size_t n_params;
-	const char *missing_param; /* named by a rule, not given; or NULL */
+	const char *missing_param;  /* named by a rule, not given; or NULL */
+	const char *missing_signed; /* the same, by the template */
 
 	int64_t max_body;
 

@@ -218,9 +218,11 @@ param(struct scheme_parse *p, const char *name, size_t len)
 		if (strlen(rules->params[i].name) == len &&
 		    memcmp(rules->params[i].name, name, len) == 0)
 			return rules->params[i].value;
-	/* a source may still give it: scheme_check() insists */
+	/* a source may still give it: scheme_wanted_param() tells */
 	if (!rules->missing_param)
 		rules->missing_param = scheme_copy(p, name, len);
+	if (strcmp(p->key, "template") == 0)
+		rules->missing_signed = rules->missing_param;
 	return "";
 }
 
@@ -418,14 +420,62 @@ handshake_when(struct scheme_parse *p, const char *text, const char *arrow,
 	return 0;
 }
 
+static int
+handshake_status(
+    struct scheme_parse *p, const char **text, struct scheme_handshake *rule)
+{
+	size_t len;
+	const char *word = scheme_next_word(text, &len);
+	char number[8];
+	int64_t status;
+
+	(void)snprintf(
+	    number, sizeof(number), "%.*s", (int)len, word ? word : "");
+	if (units_number(number, 200, 299, &status) &&
+	    units_number(number, 403, 404, &status))
+		return scheme_fault(
+		    p, "`%s` is no status of 200 to 299, 403 or 404", number);
+	rule->status = (int)status;
+	return 0;
+}
+
+/* One header:NAME=TEMPLATE; a template has no blank here. */
+static int
+handshake_header(struct scheme_parse *p, const char *word, size_t len,
+    struct scheme_handshake *rule)
+{
+	const char *name = word + strlen("header:");
+	const char *equals = memchr(name, '=', len - strlen("header:"));
+	struct scheme_answer_header *header = &rule->headers[rule->n_headers];
+	const char *value;
+
+	if (!equals || equals == name || rule->n_headers == SCHEME_HEADERS_MAX)
+		return scheme_fault(p,
+		    "an answer has up to %d header:NAME=VALUE",
+		    SCHEME_HEADERS_MAX);
+	header->name = scheme_copy(p, name, (size_t)(equals - name));
+	value = scheme_copy(p, equals + 1, len - (size_t)(equals + 1 - word));
+	if (!header->name || !value)
+		return -1;
+	if (strspn(header->name, "abcdefghijklmnopqrstuvwxyz0123456789-") !=
+	    strlen(header->name))
+		return scheme_fault(
+		    p, "header:%s: lower-case letters, please", header->name);
+	header->value = scheme_parse_template(p, value);
+	if (!header->value)
+		return -1;
+	rule->n_headers++;
+	return 0;
+}
+
 int
 scheme_parse_handshake(struct scheme_parse *p, const char *text,
     struct scheme_handshake *handshake)
 {
+	static const char header[] = "header:";
 	const char *arrow = strstr(text, "-> ");
+	const char *word;
 	size_t len;
-	int64_t status;
-	char number[8];
 
 	if (!arrow)
 		return scheme_fault(
@@ -433,16 +483,13 @@ scheme_parse_handshake(struct scheme_parse *p, const char *text,
 	memset(handshake, 0, sizeof(*handshake));
 	if (handshake_when(p, text, arrow, handshake))
 		return -1;
-
 	text = arrow + 2;
-	const char *word = scheme_next_word(&text, &len);
-	(void)snprintf(
-	    number, sizeof(number), "%.*s", (int)len, word ? word : "");
-	if (units_number(number, 200, 299, &status))
-		return scheme_fault(
-		    p, "`%s` is no status of 200 to 299", number);
-	handshake->status = (int)status;
-	word = scheme_next_word(&text, &len);
+	if (handshake_status(p, &text, handshake))
+		return -1;
+	while ((word = scheme_next_word(&text, &len)) && len > strlen(header) &&
+	       memcmp(word, header, strlen(header)) == 0)
+		if (handshake_header(p, word, len, handshake))
+			return -1;
 	handshake->type = scheme_copy(p, word ? word : "", word ? len : 0);
 	text += strspn(text, " \t");
 	handshake->body = scheme_parse_template(p, text);

@@ -49,7 +49,8 @@ int scheme_parse_condition(struct scheme_parse *p, const char *text, size_t len,
 const struct scheme_template *
 scheme_parse_template(struct scheme_parse *p, const char *text);
 
-/* "[signed|unsigned] [METHOD] CONDITION… -> STATUS [TYPE [TEMPLATE]]" */
+/* "[signed|unsigned] [METHOD] CONDITION… -> STATUS [header:NAME=TEMPLATE]…
+ * [TYPE [TEMPLATE]]" */
 int scheme_parse_handshake(struct scheme_parse *p, const char *text,
     struct scheme_handshake *handshake);
 

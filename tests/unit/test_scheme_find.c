@@ -243,6 +243,37 @@ test_handshakes(void **state)
 	scheme_free(scheme);
 }
 
+/* A header that is echoed never becomes two. */
+static void
+test_answer_headers(void **state)
+{
+	static const char *const settings[] = {
+	    "handshake=unsigned GET query:a -> 404 header:x-a={query:a} "
+	    "header:allow=POST",
+	    NULL};
+	struct scheme *scheme = requests_scheme("hmac", settings);
+	struct scheme_answer answer;
+
+	(void)state;
+	requests_begin("");
+	requests_sent.request.method = "GET";
+	requests_sent.request.query = "a=b%20c";
+	assert_int_equal(scheme_handshake(scheme, NULL, &requests_sent.request,
+			     false, &answer),
+	    1);
+	assert_int_equal(answer.status, 404);
+	assert_string_equal(
+	    buf_str(&answer.headers), "x-a: b c\r\nallow: POST\r\n");
+	assert_string_equal(buf_str(&answer.body), "");
+	scheme_answer_clear(&answer);
+	requests_sent.request.query = "a=b%0d%0ax-b:%20c";
+	assert_int_equal(scheme_handshake(scheme, NULL, &requests_sent.request,
+			     false, &answer),
+	    0);
+	assert_null(answer.headers.p);
+	scheme_free(scheme);
+}
+
 int
 main(void)
 {
@@ -254,6 +285,7 @@ main(void)
 	    cmocka_unit_test(test_key_signed),
 	    cmocka_unit_test(test_slack_handshake),
 	    cmocka_unit_test(test_handshakes),
+	    cmocka_unit_test(test_answer_headers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -447,11 +447,152 @@ test_vectors(void **state)
 	assert_true(counts.flipped > 40000 && counts.clocks > 60);
 }
 
+/* ---- handshakes ---- */
+
+/* A name that a header or a query parameter of the example has, and what stands
+ * there, as a request has it. */
+static void
+add_query(struct buf *query, const char *name, const char *value)
+{
+	(void)buf_printf(query, "%s%s=", query->len > 0 ? "&" : "", name);
+	for (const char *c = value; *c != '\0'; c++)
+		(void)buf_printf(query,
+		    isalnum((unsigned char)*c) ? "%c" : "%%%02X",
+		    (unsigned char)*c);
+}
+
+static struct scheme *
+example_scheme(const json_t *example)
+{
+	const char *name =
+	    json_string_value(json_object_get(example, "scheme"));
+	const struct scheme *builtin = scheme_builtin(name);
+	struct scheme *scheme = scheme_new(name, builtin);
+	char error[SCHEME_ERROR_SIZE], text[256];
+	const char *param;
+	json_t *value;
+
+	if (!builtin)
+		fail_msg("no scheme %s", name);
+	json_object_foreach(json_object_get(example, "params"), param, value)
+	{
+		(void)snprintf(text, sizeof(text), "%s=%s", param,
+		    json_string_value(value));
+		if (scheme_set(scheme, "param", text, error))
+			fail_msg("%s: %s", name, error);
+	}
+	return scheme;
+}
+
+static void
+check_answer(const json_t *example, struct scheme_answer *answer)
+{
+	const json_t *expected = json_object_get(example, "answer");
+	const char *body = json_string_value(json_object_get(expected, "body"));
+	const char *name;
+	struct buf line = {0};
+	json_t *value;
+
+	assert_int_equal(answer->status,
+	    json_integer_value(json_object_get(expected, "status")));
+	assert_string_equal(buf_str(&answer->body), body ? body : "");
+	json_object_foreach(json_object_get(expected, "headers"), name, value)
+	{
+		if (strcmp(name, "Content-Type") == 0) {
+			assert_string_equal(
+			    buf_str(&answer->type), json_string_value(value));
+			continue;
+		}
+		buf_reset(&line);
+		(void)buf_printf(
+		    &line, "%s: %s\r\n", name, json_string_value(value));
+		assert_non_null(
+		    strcasestr(buf_str(&answer->headers), buf_str(&line)));
+	}
+	buf_clear(&line);
+}
+
+static void
+try_handshake(const char *file, json_t *example)
+{
+	struct vector v = {.file = file};
+	struct scheme *scheme = example_scheme(example);
+	const char *secret =
+	    json_string_value(json_object_get(example, "secret"));
+	bool is_signed = json_is_true(json_object_get(example, "signed"));
+	struct scheme_secret bytes;
+	char error[SCHEME_ERROR_SIZE];
+	struct scheme_answer answer;
+	struct buf query = {0};
+	const char *name;
+	json_t *value;
+
+	json_object_foreach(json_object_get(example, "query"), name, value)
+	    add_query(&query, name, json_string_value(value));
+	read_headers(&v, json_object_get(example, "headers"));
+	v.request.method =
+	    json_string_value(json_object_get(example, "method"));
+	v.request.url = v.request.path = "/";
+	v.request.query = buf_str(&query);
+	v.request.content_type = "";
+	v.request.body = json_string_value(json_object_get(example, "body"));
+	v.request.body_len = strlen(v.request.body);
+	if (secret) {
+		bytes = (struct scheme_secret){
+		    (const unsigned char *)secret, strlen(secret)};
+		v.keys = scheme_keys_new(scheme, &bytes, 1, error);
+		assert_non_null(v.keys);
+	}
+	if (scheme_handshake(scheme, v.keys, &v.request, is_signed, &answer) !=
+	    1)
+		fail_msg("%s: no answer", file);
+	check_answer(example, &answer);
+	scheme_answer_clear(&answer);
+	/* nobody is answered before he has proved who he is */
+	if (is_signed)
+		assert_int_equal(scheme_handshake(scheme, v.keys, &v.request,
+				     false, &answer),
+		    0);
+	else
+		assert_true(strcmp(v.request.method, "POST") == 0 ||
+			    scheme_takes_method(scheme, v.request.method));
+	buf_clear(&query);
+	clear_vector(&v);
+	scheme_free(scheme);
+}
+
+static void
+test_handshakes(void **state)
+{
+	unsigned n = 0;
+	glob_t files;
+	size_t i, k;
+
+	(void)state;
+	assert_int_equal(glob("tests/vectors/*.json", 0, NULL, &files), 0);
+	for (i = 0; i < files.gl_pathc; i++) {
+		json_t *document = json_load_file(files.gl_pathv[i], 0, NULL);
+		json_t *example;
+
+		json_array_foreach(
+		    json_object_get(document, "handshakes"), k, example)
+		{
+			try_handshake(files.gl_pathv[i], example);
+			n++;
+		}
+		json_decref(document);
+	}
+	globfree(&files);
+	print_message("%u handshakes\n", n);
+	assert_true(n >= 17);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_vectors),
+	    cmocka_unit_test(test_handshakes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
