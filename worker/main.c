@@ -124,7 +124,7 @@ start_gaff_run(const char *path)
 		log_error("getcwd", log_str("error", strerror(errno)));
 	else if (asprintf(&absolute, "%s%s%s", here, here[0] != '\0' ? "/" : "",
 		     path) < 0)
-		log_error("no memory", log_str("for", "gaff-run"));
+		log_error("no_memory", log_str("for", "gaff-run"));
 	else {
 		spawn = spawn_open_run(absolute);
 		free(absolute);
@@ -141,7 +141,7 @@ settle_rights(const struct config *config, const struct config_worker *worker,
 	bool has_user = config_has_user(config);
 
 	if (geteuid() != 0 && has_user) {
-		log_error("cannot start",
+		log_error("cannot_start",
 		    log_str("reason", "a route has user, and we are not root"),
 		    log_str("hint", "start the worker as root: it becomes "
 				    "user of its own section"));

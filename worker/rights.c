@@ -21,7 +21,7 @@ rights_drop(const char *name)
 	if (run_user_find(&user, name) != 0)
 		return -1;
 	if ((error = exec_become(&user.ids)) != 0)
-		log_error("cannot change the user", log_str("user", name),
+		log_error("cannot_change_the_user", log_str("user", name),
 		    log_str("error", strerror(error)));
 	else
 		(void)prctl(PR_SET_DUMPABLE, 0);
@@ -41,6 +41,6 @@ rights_keep_few(void)
 	/* Groups first: that takes one of the rights. */
 	if (setgroups(0, NULL) == 0 && syscall(SYS_capset, &head, sets) == 0)
 		return 0;
-	log_error("cannot give up rights", log_str("error", strerror(errno)));
+	log_error("cannot_give_up_rights", log_str("error", strerror(errno)));
 	return -1;
 }

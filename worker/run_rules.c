@@ -58,13 +58,13 @@ read_config(const char *path)
 	struct config *config;
 
 	if (trust_path(path, error) != 0) {
-		log_error("configuration refused", log_str("error", error));
+		log_error("configuration_refused", log_str("error", error));
 		return NULL;
 	}
 	config = config_load(path, CONFIG_ROLE_RUN, &errors, NULL);
 	if (config == NULL)
 		process_log_lines(
-		    LOG_LEVEL_ERROR, "configuration refused", &errors);
+		    LOG_LEVEL_ERROR, "configuration_refused", &errors);
 	buf_clear(&errors);
 	return config;
 }
@@ -113,7 +113,7 @@ refuse(struct run_rules *r, enum run_refusal refusal, const char *route)
 	unsigned suppressed;
 
 	if (log_allow(&r->limit, LINES_A_MINUTE, clock_boot_ms(), &suppressed))
-		log_error("request refused", log_str("route", route),
+		log_error("request_refused", log_str("route", route),
 		    log_str("reason", run_refusal_text(refusal)),
 		    log_int("suppressed", suppressed));
 	return (struct exec_fault){(int)refusal, EXEC_REFUSED};
@@ -162,7 +162,7 @@ run_rules_new(const char *path)
 	struct run_rules *r = calloc(1, sizeof(*r));
 
 	if (r == NULL) {
-		log_error("no memory", log_str("for", "gaff-run"));
+		log_error("no_memory", log_str("for", "gaff-run"));
 		return NULL;
 	}
 	r->path = path;

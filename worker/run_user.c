@@ -75,7 +75,7 @@ run_user_find(struct run_user *user, const char *name)
 	errno = 0;
 	entry = getpwnam(name);
 	if (entry == NULL || entry->pw_uid == 0) {
-		log_error("no such user", log_str("user", name),
+		log_error("no_such_user", log_str("user", name),
 		    log_str("error", entry != NULL
 					 ? "root is none"
 					 : strerror(errno ? errno : ENOENT)));
@@ -85,7 +85,7 @@ run_user_find(struct run_user *user, const char *name)
 	user->ids.gid = entry->pw_gid;
 	if (fill(user, name, entry) == 0 && find_groups(user) == 0)
 		return 0;
-	log_error("no memory", log_str("for", "a user's groups"));
+	log_error("no_memory", log_str("for", "a user's groups"));
 	run_user_clear(user);
 	return -1;
 }

@@ -66,7 +66,7 @@ become_gaff_run(int fd, const char *config)
 		    path, sizeof(path), "%s%s/gaff-run", own, places[i]);
 		(void)execve(path, argv, env);
 	}
-	log_error("gaff-run cannot be started", log_str("path", path),
+	log_error("gaff_run_cannot_be_started", log_str("path", path),
 	    log_str("error", strerror(errno)));
 	_exit(1);
 }
@@ -127,7 +127,7 @@ spawn_open_run(const char *config)
 	struct spawn *spawn = open_child(config);
 
 	if (spawn != NULL && await_ready(spawn) != 0) {
-		log_error("gaff-run did not start",
+		log_error("gaff_run_did_not_start",
 		    log_str("hint", "it has said why"));
 		spawn_close(spawn);
 		spawn = NULL;
@@ -320,7 +320,7 @@ spawn_reload(struct spawn *spawn)
 	struct spawner_head head = {.kind = SPAWNER_RELOAD};
 
 	if (submit(spawn, (struct iovec){&head, sizeof(head)}, -1) != 0)
-		log_error("reload failed", log_str("error", strerror(errno)));
+		log_error("reload_failed", log_str("error", strerror(errno)));
 }
 
 void

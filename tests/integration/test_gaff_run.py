@@ -296,7 +296,7 @@ def test_keeps_no_descriptor(run):
 def test_refusals_are_few_lines(run):
     for _ in range(50):
         run.ask(facts("other"))
-    said = run.process.log().count("request refused")
+    said = run.process.log().count("request_refused")
     assert 1 <= said <= 10
 
 
@@ -421,7 +421,7 @@ def test_reload(run, etc):
     os.chmod(path, 0o664)
     run.send(RELOAD)
     assert run.report(facts())["uids"] == [daemon] * 3
-    run.process.wait_log("configuration refused")
+    run.process.wait_log("configuration_refused")
 
 
 def test_is_the_worker_s_alone(site, etc):
@@ -586,7 +586,7 @@ def test_worker_says_what_is_wrong(system, etc):
                                 f"{etc}/gaff.conf"], system.dir, root=True)
     assert worker.wait() == 1
     assert "others than root may write to it" in worker.log()
-    assert "gaff-run did not start" in worker.log()
+    assert "gaff_run_did_not_start" in worker.log()
 
 
 def test_check_says_who(system, etc):

@@ -92,6 +92,8 @@ def everything(site):
               f"{number} lines {msg}", 20, found=worker.tail)
     assert worker.stop() == 0
     assert post(site, 5) == 503
+    until(lambda: lines(gateway, "unavailable"), "a line unavailable",
+          found=gateway.tail)
     says = {msg: worker for msg in ("delivered", "failed", "dead")}
     return {msg: says.get(msg, gateway) for msg in LINES}
 
