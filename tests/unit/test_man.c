@@ -200,7 +200,7 @@ load(const char *kind, const char *lines)
 	static const struct {
 		const char *kind, *head, *needed, *more;
 	} rows[] = {
-	    {"worker", "[worker NAME]", "", ""},
+	    {"worker", "[worker NAME]", "", "user = gaff\n"},
 	    {"source", "[source NAME]",
 		"scheme =", "scheme = hmac\nsecret = file:secrets/x\n"},
 	    {"route", "[route NAME]", "run =", "run = /bin/true\n"},
