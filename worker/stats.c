@@ -227,6 +227,17 @@ stats_attempt(struct stats *stats, const char *route, bool delivered,
 }
 
 void
+stats_own_attempt(struct stats *stats, const char *route, bool delivered)
+{
+	struct stats_route *row = find(&stats->routes, route);
+
+	if (row == NULL)
+		return;
+	row->own_delivered += delivered;
+	row->own_failed += !delivered;
+}
+
+void
 stats_dead(struct stats *stats, const char *route)
 {
 	struct stats_route *row = get(stats, &stats->routes, route);

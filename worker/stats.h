@@ -66,9 +66,11 @@ struct stats_outcome {
 
 struct stats_route {
 	char name[CONFIG_NAME_MAX + 1];
-	uint64_t delivered; /* attempts that ended so */
-	uint64_t failed;    /* attempts */
-	uint64_t dead;      /* deliveries */
+	uint64_t delivered;     /* attempts that ended so */
+	uint64_t failed;        /* attempts */
+	uint64_t own_delivered; /* of those the ones of gaff's own events */
+	uint64_t own_failed;
+	uint64_t dead; /* deliveries */
 	struct stats_outcome outcomes[STATS_OUTCOMES_MAX];
 	size_t n_outcomes;
 	struct stats_histogram attempt;
@@ -99,6 +101,8 @@ void stats_unmatched(struct stats *stats, const char *source);
 /* An attempt on this route has ended. */
 void stats_attempt(struct stats *stats, const char *route, bool delivered,
     const struct store_attempt *attempt);
+/* It was one of gaff's own event: the same attempt, counted beside. */
+void stats_own_attempt(struct stats *stats, const char *route, bool delivered);
 void stats_dead(struct stats *stats, const char *route);
 void stats_commit(struct stats *stats, int64_t us, size_t events);
 void stats_beyond(struct stats *stats, enum stats_limit limit, size_t n);

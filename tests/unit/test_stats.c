@@ -48,10 +48,13 @@ test_route(void **state)
 	stats_attempt(stats, "paid", true, &good);
 	stats_attempt(stats, "paid", false, &bad);
 	stats_attempt(stats, "paid", false, &bad);
+	stats_own_attempt(stats, "paid", false);
 	stats_dead(stats, "paid");
 	row = stats_route(stats, "paid");
 	assert_int_equal(row->delivered, 1);
 	assert_int_equal(row->failed, 2);
+	assert_int_equal(row->own_delivered, 0);
+	assert_int_equal(row->own_failed, 1);
 	assert_int_equal(row->dead, 1);
 	assert_int_equal(row->n_outcomes, 2);
 	assert_string_equal(row->outcomes[1].name, "exit:1");
