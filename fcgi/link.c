@@ -131,9 +131,10 @@ static void
 drop_peers(struct link *link, struct peer **peers, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		if (peers[i] != NULL)
-			waiters_lost(
-			    &link->waiters, peers[i], false, link->now_ms);
+		if (peers[i] == NULL)
+			continue;
+		waiters_lost(&link->waiters, peers[i], false, link->now_ms);
+		peer_farewell(peers[i]);
 		peer_free(peers[i]);
 	}
 	free(peers);
@@ -317,8 +318,6 @@ run(void *arg)
 		tell_all(link);
 		tick(link);
 	}
-	for (size_t i = 0; i < waiters->n_peers; i++)
-		peer_farewell(waiters->peers[i]);
 	swap_peers(link, NULL, NULL, 0);
 	return NULL;
 }

@@ -287,13 +287,16 @@ send_json(void *socket, enum wire_type type, json_t *object)
 	return rc;
 }
 
-/* A HELLO or BEAT.  What it says counts as told when it was sent. */
+/* A HELLO or BEAT; `word` is the gateway's state, NULL: it goes on.  What it
+ * says counts as told when it was sent. */
 static int
-send_state(struct peer *peer, enum wire_type type)
+send_state(struct peer *peer, enum wire_type type, const char *word)
 {
 	struct tally_cursor told = peer->told;
 	json_t *state = peer->handler.describe(peer->handler.arg, &told);
 
+	if (word != NULL)
+		(void)json_object_set_new(state, "state", json_string(word));
 	if (send_json(peer->control, type, state) != 0)
 		return -1;
 	peer->told = told;
@@ -304,7 +307,7 @@ static void
 send_hello(struct peer *peer, int64_t now_ms)
 {
 	peer->spoken_ms = now_ms;
-	if (send_state(peer, WIRE_HELLO) == 0 && peer->state == DOWN)
+	if (send_state(peer, WIRE_HELLO, NULL) == 0 && peer->state == DOWN)
 		enter(peer, GREETING, now_ms);
 }
 
@@ -312,7 +315,7 @@ static void
 send_beat(struct peer *peer, int64_t now_ms)
 {
 	peer->spoken_ms = now_ms;
-	(void)send_state(peer, WIRE_BEAT);
+	(void)send_state(peer, WIRE_BEAT, NULL);
 }
 
 void
@@ -320,11 +323,12 @@ peer_farewell(struct peer *peer)
 {
 	const int linger_ms = FAREWELL_MS;
 
-	if (peer->state != UP)
+	if (peer->control == NULL || peer->state == DOWN)
 		return;
 	(void)zmq_setsockopt(
 	    peer->control, ZMQ_LINGER, &linger_ms, sizeof linger_ms);
-	while (send_state(peer, WIRE_BEAT) == 0 && peer->told.next != NULL)
+	while (send_state(peer, WIRE_BEAT, "leaving") == 0 &&
+	       peer->told.next != NULL)
 		;
 }
 

@@ -47,7 +47,8 @@ struct peer_handler {
 /* Sockets that connect to a worker.  NULL without memory. */
 struct peer *peer_new(void *context, const struct config_worker *worker,
     const struct peer_handler *handler, int64_t now_ms);
-/* Tell the worker the last counters, for which freeing then waits a little. */
+/* Tell the worker the last counters and goodbye, for which freeing then waits
+ * a little.  A gateway that goes without is an accident to the worker. */
 void peer_farewell(struct peer *peer);
 /* Its credit must be settled before; NULL is fine. */
 void peer_free(struct peer *peer);

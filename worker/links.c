@@ -35,6 +35,8 @@ struct links {
 	/* Wall time: what a process counted of a source since then, and did
 	 * not tell, belongs to the totals; of an older one only what comes. */
 	int64_t horizon_ms;
+	links_down_fn *down; /* or NULL */
+	void *down_arg;
 };
 
 struct links *
@@ -233,11 +235,32 @@ links_heard(struct links *links, const void *id, size_t id_len, json_t *hello,
 	return is_new;
 }
 
+void
+links_on_down(struct links *links, links_down_fn *fn, void *arg)
+{
+	links->down = fn;
+	links->down_arg = arg;
+}
+
+/* Whether the process behind it is gone, and not in good order. */
+static bool
+is_down(const struct link_row *row)
+{
+	const char *state =
+	    json_string_value(json_object_get(row->hello, "state"));
+
+	return (row->process == NULL || row->process->n_links == 1) &&
+	       (state == NULL || strcmp(state, "leaving") != 0);
+}
+
 static void
-drop_row(struct links *links, size_t at)
+drop_row(struct links *links, size_t at, int64_t boot_ms)
 {
 	struct link_row *row = &links->rows[at];
 
+	if (links->down != NULL && is_down(row))
+		links->down(
+		    links->down_arg, row->hello, boot_ms - row->heard_ms);
 	if (row->process != NULL)
 		row->process->n_links--;
 	json_decref(row->hello);
@@ -251,7 +274,7 @@ links_expire(struct links *links, int64_t boot_ms)
 
 	while (i < links->n)
 		if (boot_ms - links->rows[i].heard_ms >= LINK_DEAD_MS)
-			drop_row(links, i);
+			drop_row(links, i, boot_ms);
 		else
 			i++;
 	i = 0;

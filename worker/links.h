@@ -37,6 +37,10 @@ void links_free(struct links *links);
 bool links_heard(struct links *links, const void *id, size_t id_len,
     json_t *hello, int64_t boot_ms);
 
+/* A gateway went silent without a goodbye, and has no other link. */
+typedef void links_down_fn(void *arg, const json_t *hello, int64_t silent_ms);
+void links_on_down(struct links *links, links_down_fn *fn, void *arg);
+
 /* Forget the silent ones; returns how many are left. */
 size_t links_expire(struct links *links, int64_t boot_ms);
 size_t links_count(const struct links *links);

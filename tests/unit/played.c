@@ -124,6 +124,17 @@ played_teardown(void **state)
 }
 
 static void
+hear_beat(struct played *p, zmq_msg_t *msg)
+{
+	json_t *beat = wire_get_json(zmq_msg_data(msg), zmq_msg_size(msg));
+	const char *state = json_string_value(json_object_get(beat, "state"));
+
+	p->beats++;
+	(void)snprintf(p->said, sizeof p->said, "%s", state ? state : "");
+	json_decref(beat);
+}
+
+static void
 hear_control(struct played *p)
 {
 	zmq_msg_t id;
@@ -137,7 +148,8 @@ hear_control(struct played *p)
 
 		assert_int_equal(zmq_msg_size(&id), WIRE_LINK_LEN);
 		p->hellos += type == WIRE_HELLO;
-		p->beats += type == WIRE_BEAT;
+		if (type == WIRE_BEAT)
+			hear_beat(p, &msg);
 		if (type == WIRE_HELLO)
 			memcpy(p->link, zmq_msg_data(&id), WIRE_LINK_LEN);
 	}
@@ -145,13 +157,14 @@ hear_control(struct played *p)
 	(void)zmq_msg_close(&msg);
 }
 
-/* Take what came by data; PROBEs go back when `echo`. */
+/* Take what came; PROBEs go back when `echo`. */
 void
 played_hear(struct played *p, bool echo)
 {
 	struct event event;
 	zmq_msg_t msg;
 
+	hear_control(p);
 	(void)zmq_msg_init(&msg);
 	while (zsock_recv(p->data, &msg, NULL) == 0) {
 		const void *frame = zmq_msg_data(&msg);

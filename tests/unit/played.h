@@ -24,6 +24,7 @@ struct played {
 	uint8_t link[WIRE_LINK_LEN]; /* who said HELLO last */
 	unsigned hellos;
 	unsigned beats;
+	char said[16]; /* the state in the last BEAT, or "" */
 	/* the last EVENT it got */
 	unsigned events;
 	struct wire_target target;
@@ -83,7 +84,7 @@ void played_say(struct played *p, const struct played_words *words);
 void played_beat(struct played *p, uint64_t boot);
 void played_ack(struct played_link *f, size_t i, const struct played_ack *to);
 
-/* The worker takes what came by data; PROBEs go back when `echo`. */
+/* The worker takes what came; PROBEs go back when `echo`. */
 void played_hear(struct played *p, bool echo);
 /* The same; that many EVENTs came so far. */
 void played_expect(struct played_link *f, size_t i, unsigned events);

@@ -33,6 +33,23 @@ test_comes_up(void **state)
 	assert_in_range(p->beats, 1, 2);
 }
 
+/* Who is linked says goodbye; who never was has nothing to say. */
+static void
+test_says_goodbye(void **state)
+{
+	struct played_link *f = *state;
+
+	played_up_plain(f, 0, 7);
+	played_pass(f, 1000);
+	assert_string_equal(f->played[0].said, "");
+	peer_farewell(f->peers[0]);
+	peer_farewell(f->peers[1]);
+	played_hear(&f->played[0], false);
+	played_hear(&f->played[1], false);
+	assert_string_equal(f->played[0].said, "leaving");
+	assert_int_equal(f->played[1].beats, 0);
+}
+
 static void
 test_stored(void **state)
 {
@@ -464,6 +481,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(test_comes_up),
+	    TEST(test_says_goodbye),
 	    TEST(test_stored),
 	    TEST(test_duplicate),
 	    TEST(test_foreign_acks),

@@ -76,6 +76,47 @@ test_new_and_silent(void **state)
 	links_free(links);
 }
 
+static void
+count_down(void *arg, const json_t *gone, int64_t silent_ms)
+{
+	unsigned *n = arg;
+
+	assert_string_equal(
+	    json_string_value(json_object_get(gone, "host")), "a");
+	assert_true(silent_ms >= LINK_DEAD_MS);
+	++*n;
+}
+
+static json_t *
+gateway(const char *instance, const char *state)
+{
+	return json_pack("{s:s, s:s, s:s*}", "host", "a", "instance", instance,
+	    "state", state);
+}
+
+/* Down is who goes silent; not who said goodbye, or has made a new link. */
+static void
+test_down(void **state)
+{
+	struct links *links = links_new(STARTED_MS);
+	unsigned downs = 0;
+
+	(void)state;
+	links_on_down(links, count_down, &downs);
+	(void)heard(links, one, gateway("i1", NULL), 1000);
+	(void)heard(links, two, gateway("i2", NULL), 1000);
+	(void)heard(links, two, gateway("i2", "leaving"), 1000);
+	assert_int_equal(links_expire(links, 1000 + LINK_DEAD_MS), 0);
+	assert_int_equal(downs, 1);
+	(void)heard(links, one, gateway("i1", NULL), 10000);
+	(void)heard(links, two, gateway("i1", NULL), 10001);
+	assert_int_equal(links_expire(links, 10000 + LINK_DEAD_MS), 1);
+	assert_int_equal(downs, 1);
+	assert_int_equal(links_expire(links, 10001 + LINK_DEAD_MS), 0);
+	assert_int_equal(downs, 2);
+	links_free(links);
+}
+
 /* A beat tells only what has changed; the rest stays known. */
 static void
 test_counters_add_up(void **state)
@@ -239,6 +280,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_new_and_silent),
+	    cmocka_unit_test(test_down),
 	    cmocka_unit_test(test_counters_add_up),
 	    cmocka_unit_test(test_totals),
 	    cmocka_unit_test(test_older),
