@@ -5,6 +5,7 @@
 
 #include "../shared/clock.h"
 #include "../shared/log.h"
+#include "own.h"
 #include "server_impl.h"
 
 enum { DAY_MS = 86400000 };
@@ -222,17 +223,7 @@ apply_settle(struct server *s, struct task *task)
 static enum store_result
 apply_buried(struct server *s, struct task *task)
 {
-	enum store_result result =
-	    s->ops->bury(s->store, task->seq, task->route, task->replay);
-	struct store_put_result put;
-
-	if (result != STORE_OK || task->event == NULL)
-		return result;
-	/* In the same commit: it is told once. */
-	result = s->ops->put(s->store, task->event, clock_wall_ms(), &put);
-	buf_clear(&put.revived);
-	s->feed.backlog = true;
-	return result;
+	return s->ops->bury(s->store, task->seq, task->route, task->replay);
 }
 
 static enum store_result
@@ -283,15 +274,18 @@ count_routed(struct server *s, const struct task *task)
 static void
 count_task(struct server *s, const struct task *task)
 {
+	bool delivered = task->settle.state == DELIVERY_DELIVERED;
+
 	if (task->kind == TASK_ROUTED) {
 		count_routed(s, task);
 	} else if (task->kind == TASK_BURIED) {
 		stats_dead(s->stats, task->route);
 		trail_note(s->trail, task);
 	} else if (task->kind == TASK_SETTLE && task->settle.attempt != NULL) {
-		stats_attempt(s->stats, task->route,
-		    task->settle.state == DELIVERY_DELIVERED,
-		    task->settle.attempt);
+		stats_attempt(
+		    s->stats, task->route, delivered, task->settle.attempt);
+		if (own_is(task->delivery->event))
+			stats_own_attempt(s->stats, task->route, delivered);
 		trail_note(s->trail, task);
 	}
 }

@@ -182,7 +182,11 @@ control_beat(struct server *s, int64_t boot_ms)
 {
 	struct beat beat = {s, NULL};
 
-	(void)links_expire(s->links, boot_ms);
+	/* Late ourselves, we have not read yet what they said. */
+	if (boot_ms - s->beat_at_ms >= BEAT_MS)
+		s->expire_ms = boot_ms + LINK_DEAD_MS;
+	if (boot_ms >= s->expire_ms)
+		(void)links_expire(s->links, boot_ms);
 	beat.object = describe(s);
 	links_each(s->links, beat_one, &beat);
 	json_decref(beat.object);

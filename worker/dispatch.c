@@ -13,7 +13,6 @@
 #include "deadletters.h"
 #include "flights.h"
 #include "lane.h"
-#include "own.h"
 #include "routing.h"
 
 struct dispatch {
@@ -48,8 +47,6 @@ on_buried(void *arg, struct store_delivery *delivery)
 	if (task != NULL) {
 		task->seq = delivery->seq;
 		task->replay = delivery->replay;
-		task->event =
-		    own_delivery_dead(d->config, delivery, clock_wall_ms());
 		(void)memccpy(
 		    task->route, delivery->route, '\0', sizeof(task->route));
 		task->delivery = delivery;

@@ -40,6 +40,9 @@ run_batch(struct server *s, bool with_intake)
 		result = intake_put(s);
 	if (result == STORE_OK)
 		result = apply_tasks(s);
+	/* What is told about a task is committed with it. */
+	if (result == STORE_OK)
+		result = tell_put(s);
 	if (result == STORE_OK && with_hours)
 		result = hours_save(s->hours, s->ops, s->store);
 	if (result == STORE_OK) {
@@ -48,6 +51,7 @@ run_batch(struct server *s, bool with_intake)
 		s->sync_us = clock_boot_us() - start_us;
 	}
 	if (result == STORE_OK) {
+		tell_told(s);
 		stats_commit(
 		    s->stats, s->sync_us, with_intake ? s->intake.n : 0);
 		if (with_hours)
@@ -112,6 +116,7 @@ take_tasks(struct server *s)
 	while (*tail != NULL)
 		tail = &(*tail)->next;
 	*tail = tasks_take(s->inbox);
+	tell_tasks(s, *tail);
 }
 
 /* Everything that is there, in one commit.  Whether there was anything. */
@@ -135,7 +140,8 @@ serve_round(struct server *s)
 		intake_refuse(s);
 		intake_finish(s);
 	}
-	if (!take && (s->kept == NULL || clock_boot_ms() < s->retry_at_ms))
+	if (!take && ((s->kept == NULL && !tell_is_due(s)) ||
+			 clock_boot_ms() < s->retry_at_ms))
 		return false;
 	result = run_batch(s, take);
 	if (result == STORE_FULL && take)
@@ -198,11 +204,12 @@ sign_of_life(const struct server *s)
 static void
 beat(struct server *s, int64_t boot_ms)
 {
-	s->beat_at_ms = boot_ms + BEAT_MS;
 	check_room(s);
 	control_beat(s, boot_ms);
+	s->beat_at_ms = boot_ms + BEAT_MS;
 	sign_of_life(s);
 	server_hours_feed(s, boot_ms);
+	tell_look(s, boot_ms);
 	refresh_counts(s);
 	s->purging = true;
 }
@@ -224,6 +231,10 @@ serve_idle(struct server *s)
 	save_hours(s);
 	if (s->unmatching) {
 		server_unmatch(s);
+		return true;
+	}
+	if (s->tell.searching) {
+		tell_look_back(s);
 		return true;
 	}
 	if (s->purging) {
@@ -467,7 +478,7 @@ open_parts(struct server *s)
 	    (s->stats = stats_new()) == NULL ||
 	    (s->hours = hours_new()) == NULL ||
 	    (s->trail = trail_new()) == NULL ||
-	    (s->rejected = rejected_new()) == NULL ||
+	    (s->rejected = rejected_new()) == NULL || tell_open(s) != 0 ||
 	    (s->inbox = tasks_new(wake, s)) == NULL) {
 		log_error("cannot_start", log_str("error", strerror(errno)));
 		return -1;
@@ -561,6 +572,7 @@ server_close(struct server *s)
 	free(s->counts);
 	tasks_free(s->inbox);
 	links_free(s->links);
+	tell_close(s);
 	stats_free(s->stats);
 	hours_free(s->hours);
 	trail_free(s->trail);

@@ -1,6 +1,6 @@
 /*
  * server_impl - the server's state; for worker/server*.c, intake.c, feed.c,
- * apply.c and control.c only
+ * apply.c, tell*.c and control.c only
  */
 
 #ifndef WORKER_SERVER_IMPL_H
@@ -14,10 +14,13 @@
 #include "../shared/buf.h"
 #include "../shared/config.h"
 #include "../shared/wire.h"
+#include "alarms.h"
+#include "causes.h"
 #include "dispatch.h"
 #include "hours.h"
 #include "httpd.h"
 #include "links.h"
+#include "own.h"
 #include "rejected.h"
 #include "server.h"
 #include "stats.h"
@@ -79,6 +82,21 @@ struct after {
 	size_t cap_due;
 };
 
+/* What gaff's own events are made of. */
+struct tell {
+	struct causes *causes;
+	bool wanted[OWN__MAX]; /* a route takes them */
+	enum alarm_room room;
+	struct alarm_silence *silences; /* of config->sources */
+	size_t n_silences;
+	struct alarm_failing *failings; /* of config->routes */
+	size_t n_failings;
+	bool searching; /* for the newest event of each source */
+	int64_t search_before;
+	int64_t telling_ms; /* boot clock: of the batch's causes */
+	char host[65];
+};
+
 struct server {
 	struct config *config;
 	const struct config_worker *worker; /* in `config` */
@@ -110,11 +128,13 @@ struct server {
 	struct intake intake;
 	struct feed feed;
 	struct after after;
+	struct tell tell;
 
 	uint64_t boot;
 	int64_t started_at_ms;
 	int64_t beat_at_ms;    /* boot clock: the next one */
 	int64_t retry_at_ms;   /* boot clock: no room before */
+	int64_t expire_ms;     /* boot clock: no link is given up before */
 	int64_t sync_us;       /* of the last commit */
 	int64_t fed_at_ms;     /* boot clock: when `hours` was fed */
 	uint64_t fed_events;   /* events that had come by then */
@@ -175,6 +195,32 @@ void apply_finish(struct server *s);
 void apply_forget(struct server *s);
 /* Something of this route may be due: tell the dispatcher. */
 void apply_due(struct server *s, const char *route);
+
+/* ---- tell.c: gaff's own events ---- */
+
+int tell_open(struct server *s); /* -1: errno says why */
+void tell_close(struct server *s);
+/* The configuration is another one than `old` (NULL: the first). */
+void tell_config(struct server *s, const struct config *old);
+/* Tasks came in from the dispatcher: what is to be told of them?  Once. */
+void tell_tasks(struct server *s, const struct task *task);
+/* Something has gone wrong.  Takes the facts. */
+void tell_note(
+    struct server *s, enum own_type type, const char *subject, json_t *facts);
+/* Whether there is something for the next batch. */
+bool tell_is_due(const struct server *s);
+/* Put it into the open store batch; and that is committed. */
+enum store_result tell_put(struct server *s);
+void tell_told(struct server *s);
+
+/* ---- tell_look.c: looking for what is wrong ---- */
+
+void tell_look_config(struct server *s, const struct config *old);
+/* Has anything gone wrong since the last beat? */
+void tell_look(struct server *s, int64_t boot_ms);
+/* One step of finding out when each source was heard last, while
+ * `searching`. */
+void tell_look_back(struct server *s);
 
 /* ---- feed.c: unrouted events and dead letters, to the dispatcher ---- */
 

@@ -92,6 +92,7 @@ static void
 use(struct server *s, struct config *config)
 {
 	struct task *task = task_new(TASK_CONFIG);
+	struct config *old = s->config;
 
 	if (task == NULL) {
 		config_unref(config);
@@ -100,12 +101,13 @@ use(struct server *s, struct config *config)
 	task->config = config_ref(config);
 	dispatch_push(s->dispatch, task);
 	s->worker = config_worker(config, s->worker->name);
-	config_unref(s->config);
 	s->config = config;
 	s->loaded_at_ms = clock_wall_ms();
 	s->reload_failed = false;
 	stats_know(s->stats, config);
 	rejected_trim(s->rejected, config);
+	tell_config(s, old);
+	config_unref(old);
 	/* The store looks at the values; its url is the same. */
 	s->store_config = s->worker->store;
 	s->unmatching = true;

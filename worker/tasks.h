@@ -36,8 +36,7 @@ enum task_kind {
 			 unmatched: no answer had a target, of `source` */
 	TASK_CLAIM,   /* route, n: take up to n due deliveries */
 	TASK_SETTLE,  /* settle with all it points to */
-	TASK_BURIED,  /* seq, route, replay; delivery: the dead one; event:
-			 gaff's own about it, or NULL: to be stored with it */
+	TASK_BURIED,  /* seq, route, replay; delivery: the dead one */
 	TASK_STOPPED, /* nothing runs any more; the last task.  failed: the
 			 spawner is gone, the worker must end */
 	TASK__MAX
