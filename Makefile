@@ -10,7 +10,8 @@ DEMO_PACKAGES := lighttpd python3
 TEST_PACKAGES := libcmocka-dev python3 python3-pytest python3-pytest-xdist \
 	lighttpd nginx-light apache2 libapache2-mod-fcgid spawn-fcgi systemd curl \
 	openssl jq prometheus mandoc php-cli nodejs clang-format-14 \
-	clang-tidy-14
+	clang-tidy-14 bash-completion
+DEB_PACKAGES := dpkg-dev debhelper fakeroot lintian debootstrap xz-utils
 
 # short lines; V=1 shows the commands
 V ?= 0
@@ -25,20 +26,23 @@ WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
 	-Wvla -Wformat=2 -Wconversion -Wswitch-enum -Wimplicit-fallthrough \
 	-Wnull-dereference -Wno-missing-field-initializers
 HARD := -fPIE -fstack-protector-strong
+# CFLAGS, CPPFLAGS and LDFLAGS are the builder's; ours are beside them
 CFLAGS ?= -O2 -g
-CPPFLAGS += -D_GNU_SOURCE -DGAFF_VERSION='"$(VERSION)"'
+ALL_CPPFLAGS = -D_GNU_SOURCE -DGAFF_VERSION='"$(VERSION)"' $(CPPFLAGS)
 ifeq ($(SAN),1)
 HARD += -fsanitize=address,undefined -fno-sanitize-recover=undefined \
 	-fno-omit-frame-pointer
-LDFLAGS += -fsanitize=address,undefined
-else
-CPPFLAGS += -D_FORTIFY_SOURCE=2
+HARD_LD := -fsanitize=address,undefined
+else ifeq ($(findstring _FORTIFY_SOURCE,$(CPPFLAGS) $(CFLAGS)),)
+HARD += -D_FORTIFY_SOURCE=2
 endif
 ifeq ($(CI),true)
 WARN += -Werror
 endif
-ALL_CFLAGS = -std=c11 $(CFLAGS) $(WARN) $(HARD) -pthread
-LDFLAGS += -pie -Wl,-z,relro,-z,now -pthread
+# no path of this machine in what is built
+ALL_CFLAGS = -std=c11 $(CFLAGS) $(WARN) $(HARD) -pthread \
+	-ffile-prefix-map=$(CURDIR)=.
+ALL_LDFLAGS = $(LDFLAGS) $(HARD_LD) -pie -Wl,-z,relro,-z,now -pthread
 
 # ---- what each program is made of: the files of its folder ----
 # but for what has a main()
@@ -68,20 +72,20 @@ PROGRAMS := $O/gaff.fcgi $O/gaff-worker $O/gaff-run $O/gaff
 all: $(PROGRAMS)
 
 $O/gaff.fcgi: $O/fcgi/main.o $(FCGI_OBJS) $O/libgaff.a
-	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ $(FCGI_LIBS)
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(FCGI_LIBS)
 $O/gaff-worker: $O/worker/main.o $(WORKER_OBJS) $O/libgaff.a
-	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ $(WORKER_LIBS)
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(WORKER_LIBS)
 $O/gaff-run: $O/worker/main_run.o $(RUN:%=$O/worker/%.o) $O/libgaff.a
-	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ $(RUN_LIBS)
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(RUN_LIBS)
 $O/gaff: $O/cli/main.o $(CLI_OBJS) $(CLI_WORKER:%=$O/worker/%.o) $O/libgaff.a
-	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ $(CLI_LIBS)
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CLI_LIBS)
 $O/libgaff.a: $(LIB_OBJS)
 	@rm -f $@
 	$(call say,AR)$(AR) rcs $@ $^
 
 $O/%.o: %.c
 	@mkdir -p $(@D)
-	$(call say,CC)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # conf/schemes.conf as bytes: _binary_conf_schemes_conf_start and _end
 $O/schemes_conf.o: conf/schemes.conf
@@ -100,10 +104,10 @@ WRAP := $(foreach f,malloc calloc realloc reallocarray strdup strndup,\
 	-Wl,--wrap=$f)
 
 $O/tests/unit/%: $O/tests/unit/%.o $(UNIT_OBJS)
-	$(call say,LD)$(CC) $(LDFLAGS) $(WRAP) -o $@ $^ -lcmocka \
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) $(WRAP) -o $@ $^ -lcmocka \
 	    -lfcgi $(WORKER_LIBS)
 $O/tests/tool/%: $O/tests/tool/%.o $O/libgaff.a
-	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ $(FCGI_LIBS)
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(FCGI_LIBS)
 
 unit-programs: $(UNIT)
 tools: $(TOOLS)
@@ -122,12 +126,12 @@ sabotage:
 	@tests/tool/sabotage.sh $(ARGS)
 
 lint:
-	@tests/tool/lint.sh -std=c11 $(CPPFLAGS)
+	@tests/tool/lint.sh -std=c11 $(ALL_CPPFLAGS)
 format:
 	clang-format-14 -i $(wildcard *.[ch] */*.[ch] tests/*/*.[ch])
 
 check:
-	@tests/tool/install.sh $(BUILD_PACKAGES) $(TEST_PACKAGES)
+	@tests/tool/install.sh $(BUILD_PACKAGES) $(TEST_PACKAGES) $(DEB_PACKAGES)
 	@tests/tool/check.sh $O
 
 # ---- try, install ----
@@ -137,20 +141,59 @@ demo:
 	@GAFF_BIN=$(abspath $O) tests/tool/demo $(if $(ONCE),--once)
 
 prefix ?= /usr/local
-# examples name the programs where they are installed
+sysconfdir ?= /etc
+D = $(DESTDIR)$(prefix)
+unitdir ?= $(prefix)/lib/systemd/system
+UNITS = $(DESTDIR)$(unitdir)
+# installed files name the programs where they are installed
 CONF_SED := -e 's|/usr/bin/gaff|$(prefix)/bin/gaff|' \
 	-e 's|/usr/lib/gaff|$(prefix)/lib/gaff|'
+# a gateway beside the first, on its socket and with its configuration
+EXTRA_SED := -e 's|^Sockets=.*|Sockets=gaff-gateway.socket|' \
+	-e 's|/etc/gaff/%i/|/etc/gaff/|'
+# the first gaff.conf: the sections that need no secret
+START_SED := -e '/^\# ---- where events come from/ { \
+	s|.*|\# Sources and routes come here, or into conf.d/NAME.conf; examples:\n\# $(prefix)/share/doc/gaff/conf/gaff.conf|; q; }'
+# lighty-enable-mod reads which modules a file needs; mod_fastcgi has its own
+LIGHTY_SED := -e 's|^server.modules += ( "mod_fastcgi" )|\# -*- depends: fastcgi -*-|'
+
+# usage: $(call put,FILE,TARGET[,sed options]); put_etc leaves a file alone that
+# is there already: it may have been edited
+put = sed $(CONF_SED) $3 $1 | install -D -m 644 /dev/stdin "$2"
+put_etc = [ -e "$(DESTDIR)$(sysconfdir)/$2" ] || \
+	$(call put,$1,$(DESTDIR)$(sysconfdir)/$2,$3)
+
 install: all
-	install -d $(DESTDIR)$(prefix)/bin $(DESTDIR)$(prefix)/lib/gaff \
-	    $(DESTDIR)$(prefix)/share/doc/gaff/conf
-	install $O/gaff $O/gaff-worker $(DESTDIR)$(prefix)/bin
-	install $O/gaff.fcgi $O/gaff-run $(DESTDIR)$(prefix)/lib/gaff
-	for f in conf/*; do sed $(CONF_SED) "$$f" \
-	    >$(DESTDIR)$(prefix)/share/doc/gaff/"$$f" || exit 1; done
-	install -d $(DESTDIR)$(prefix)/share/doc/gaff/handlers
-	install -m 644 docs/handlers/* $(DESTDIR)$(prefix)/share/doc/gaff/handlers
+	install -d $D/bin $D/lib/gaff $(DESTDIR)$(sysconfdir)/gaff/conf.d \
+	    $(DESTDIR)$(sysconfdir)/gaff/secrets
+	install $O/gaff $O/gaff-worker $D/bin
+	install $O/gaff.fcgi $O/gaff-run $D/lib/gaff
+	for f in $(wildcard conf/*.*); do \
+	    $(call put,"$$f",$D/share/doc/gaff/$$f) || exit 1; done
+	install -d $D/share/doc/gaff/handlers
+	install -m 644 docs/handlers/* $D/share/doc/gaff/handlers
 	for f in $(wildcard docs/*.[1-8]); do install -D -m 644 "$$f" \
-	    $(DESTDIR)$(prefix)/share/man/man"$${f##*.}/$${f##*/}" || exit 1; done
+	    $D/share/man/man"$${f##*.}/$${f##*/}" || exit 1; done
+	for u in gaff-gateway.service gaff-gateway.socket gaff-worker.service; do \
+	    $(call put,conf/$$u,$(UNITS)/$$u) && \
+	    cp "$(UNITS)/$$u" "$(UNITS)/$${u%.*}@.$${u##*.}" || exit 1; done
+	$(call put,conf/gaff-gateway.service,$(UNITS)/gaff-gateway-extra@.service,$(EXTRA_SED))
+	$(call put,conf/gaff.sysusers,$D/lib/sysusers.d/gaff.conf)
+	$(call put,conf/gaff.tmpfiles,$D/lib/tmpfiles.d/gaff.conf)
+	$(call put,conf/gaff.bash-completion,$D/share/bash-completion/completions/gaff)
+	$(call put_etc,conf/gaff.conf,gaff/gaff.conf,$(START_SED))
+	$(call put_etc,conf/lighttpd-fastcgi.conf,lighttpd/conf-available/50-gaff.conf,$(LIGHTY_SED))
+	$(call put_etc,conf/apache-proxy.conf,apache2/conf-available/gaff.conf)
+	$(call put_etc,conf/nginx.conf,nginx/snippets/gaff.conf)
+
+# ---- Debian packages, in build/deb ----
+deb:
+	@tests/tool/install.sh $(BUILD_PACKAGES) $(DEB_PACKAGES)
+	@conf/debian/build.sh $(VERSION)
+# install them into a root of their own, deliver, remove, purge (as root)
+deb-check: deb
+	@tests/tool/install.sh $(DEB_PACKAGES) python3-pytest
+	@tests/tool/deb-check.sh
 
 help:
 	@echo 'make            build the programs in $O/ (SAN=1: with sanitizers)'
@@ -160,7 +203,9 @@ help:
 	@echo 'make unit       the unit tests alone'
 	@echo 'make sabotage   take defences out one at a time; each must turn a test red'
 	@echo 'make lint       format, sizes, clang-tidy; make format repairs the first'
-	@echo 'make install    to DESTDIR and prefix=$(prefix)'
+	@echo 'make install    to DESTDIR, prefix=$(prefix) and sysconfdir=$(sysconfdir)'
+	@echo 'make deb        Debian packages, in build/deb'
+	@echo 'make deb-check  install them into a root of their own, deliver, remove'
 	@echo 'make clean      remove what was built'
 	@echo 'packages to build: $(BUILD_PACKAGES)'
 
@@ -168,7 +213,7 @@ clean:
 	rm -rf build
 
 .PHONY: all unit-programs tools unit integration integration-root test sabotage \
-	lint format check demo install help clean
+	lint format check demo install deb deb-check help clean
 .SECONDARY:
 
--include $(shell find $O -name "*.d" 2>/dev/null)
+-include $(shell find $O -path $O/deb -prune -o -name "*.d" -print 2>/dev/null)

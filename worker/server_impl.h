@@ -161,7 +161,8 @@ struct server {
 /* Whether every filter of the configuration compiles; logs those that do not.
  */
 bool server_filters_good(const struct config *config);
-/* The largest EVENT frame gateways of this configuration send. */
+/* The largest EVENT frame the sockets take: what gateways of this configuration
+ * send, or more. */
 int64_t server_frame_max(const struct config *config);
 /* Read the configuration again: all or nothing. */
 void server_reload(struct server *s);

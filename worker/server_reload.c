@@ -10,7 +10,12 @@
 #include "filter_check.h"
 #include "server_impl.h"
 
-enum { UNMATCH_AT_ONCE = 64 };
+enum {
+	UNMATCH_AT_ONCE = 64,
+	/* What the web servers' files in conf/ let through: a first source
+	 * whose provider sends more than others needs no restart. */
+	BODY_USUAL = 32 << 20,
+};
 
 bool
 server_filters_good(const struct config *config)
@@ -34,9 +39,11 @@ server_filters_good(const struct config *config)
 int64_t
 server_frame_max(const struct config *config)
 {
-	int64_t most = config->gateway.max_body;
+	int64_t most = BODY_USUAL;
 	size_t i;
 
+	if (config->gateway.max_body > most)
+		most = config->gateway.max_body;
 	for (i = 0; i < config->n_sources; i++)
 		if (config->sources[i].max_body > most)
 			most = config->sources[i].max_body;

@@ -46,6 +46,7 @@ part integration make "O=$out" integration
 part "build, sanitizers" build SAN=1 "O=$out/san"
 part "unit, sanitizers" make SAN=1 "O=$out/san" unit
 part "integration, sanitizers" make SAN=1 "O=$out/san" integration
+part packages make deb-check
 part lint make "O=$out" lint
 
 printf '==== summary\n%s' "$summary"
