@@ -187,7 +187,8 @@ def test_instance():
         text = f.read()
     os.makedirs(at("/etc/gaff/staging"))
     write("/etc/gaff/staging/gaff.conf",
-          text.replace("/run/gaff/", "/run/gaff/staging/")
+          re.sub(r"^metrics = .*\n", "", text, flags=re.M)
+          .replace("/run/gaff/", "/run/gaff/staging/")
           .replace("/var/lib/gaff/", "/var/lib/gaff/staging/"))
     listener = Listener("gaff-gateway@staging.socket")
     assert listener.path == "/run/gaff/staging/fcgi.sock"
