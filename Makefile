@@ -65,7 +65,7 @@ LIBS := -lzmq -ljansson -lcrypto
 FCGI_LIBS := -lfcgi $(LIBS)
 WORKER_LIBS := -lsqlite3 -lcurl -ljq -lmicrohttpd $(LIBS)
 RUN_LIBS := -ljansson -lcrypto
-CLI_LIBS := -lcurl -ljq $(LIBS)
+CLI_LIBS := -lcurl -ljq -lmicrohttpd $(LIBS)
 
 PROGRAMS := $O/gaff.fcgi $O/gaff-worker $O/gaff-run $O/gaff
 

@@ -16,8 +16,10 @@ enum {
 };
 
 int cmd_cancel(int argc, char **argv);
+int cmd_catch(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_dead(int argc, char **argv);
+int cmd_dev(int argc, char **argv);
 int cmd_events(int argc, char **argv);
 int cmd_forget(int argc, char **argv);
 int cmd_match(int argc, char **argv);

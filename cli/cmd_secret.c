@@ -5,15 +5,12 @@
 
 #include <jansson.h>
 #include <openssl/crypto.h>
-#include <openssl/rand.h>
 
-#include "../shared/codec.h"
 #include "../shared/scheme.h"
 #include "cmd.h"
+#include "newsecret.h"
 #include "offline.h"
 #include "out.h"
-
-enum { SECRET_BYTES = 32 };
 
 static const char *scheme_given;
 static bool json;
@@ -33,43 +30,13 @@ static const struct options options = {
     .specs = specs,
 };
 
-static bool
-is(const struct scheme *scheme, const char *key, const char *value)
-{
-	const char *is = scheme ? scheme_get(scheme, key) : NULL;
-
-	return is && strcmp(is, value) == 0;
-}
-
-/* Write the bytes as a secret of the scheme (NULL: of none).  0 or -1. */
-static int
-write_secret(
-    const struct scheme *scheme, const unsigned char *bytes, struct buf *out)
-{
-	const char *prefix =
-	    scheme ? scheme_get(scheme, "secret_prefix") : NULL;
-	enum codec codec = CODEC_HEX;
-
-	if (is(scheme, "secret_encoding", "base64"))
-		codec = CODEC_BASE64;
-	else if (is(scheme, "secret_encoding", "base64url"))
-		codec = CODEC_BASE64URL;
-	if (is(scheme, "kind", "basic"))
-		(void)buf_add_str(out, "gaff:");
-	(void)buf_add_str(out, prefix ? prefix : "");
-	(void)codec_encode(codec, bytes, SECRET_BYTES, out);
-	return buf_str(out) ? 0 : -1;
-}
-
 static int
 print_secret(const struct scheme *scheme)
 {
-	unsigned char bytes[SECRET_BYTES];
 	struct buf out = {0};
 	int status = CMD_FAILED;
 
-	if (RAND_bytes(bytes, sizeof(bytes)) != 1 ||
-	    write_secret(scheme, bytes, &out)) {
+	if (newsecret_make(scheme, &out) != 0) {
 		fprintf(stderr, "gaff secret: no randomness or memory\n");
 		goto out;
 	}
@@ -83,7 +50,6 @@ print_secret(const struct scheme *scheme)
 	}
 	status = CMD_DONE;
 out:
-	OPENSSL_cleanse(bytes, sizeof(bytes));
 	if (out.p)
 		OPENSSL_cleanse(out.p, out.cap);
 	buf_clear(&out);
@@ -105,8 +71,7 @@ cmd_secret(int argc, char **argv)
 		if (!scheme)
 			goto out;
 	}
-	if (is(scheme, "kind", "ed25519") || is(scheme, "kind", "ecdsa") ||
-	    is(scheme, "kind", "rsa") || is(scheme, "kind", "none")) {
+	if (scheme && !newsecret_fits(scheme)) {
 		fprintf(stderr,
 		    "gaff secret: %s has no secret; `openssl genpkey` makes "
 		    "key pairs\n",

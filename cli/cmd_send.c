@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../shared/secret.h"
 #include "call.h"
 #include "cmd.h"
 #include "file.h"
+#include "offline.h"
 #include "out.h"
 #include "send.h"
 
@@ -139,26 +139,6 @@ use_source(struct made *made)
 	return set_url(source, made);
 }
 
-/* --secret as keys of plan.scheme. */
-static int
-open_secret(struct made *made)
-{
-	char error[SCHEME_ERROR_SIZE];
-	struct secret secret = {0};
-	struct scheme_secret view;
-
-	if (secret_read(secret_text, ".", 0, &secret, error) == 0) {
-		view = (struct scheme_secret){secret.p, secret.len};
-		made->keys = scheme_keys_new(plan.scheme, &view, 1, error);
-	}
-	secret_clear(&secret);
-	plan.keys = made->keys;
-	if (made->keys != NULL)
-		return CMD_DONE;
-	fprintf(stderr, "gaff send: --secret: %s\n", error);
-	return CMD_FAILED;
-}
-
 static int
 use_scheme(struct made *made)
 {
@@ -183,7 +163,9 @@ use_scheme(struct made *made)
 		return status;
 	if (secret_text == NULL)
 		return options_complain(&options, "--scheme needs --secret");
-	return open_secret(made);
+	made->keys = offline_keys("send", plan.scheme, secret_text);
+	plan.keys = made->keys;
+	return made->keys != NULL ? CMD_DONE : CMD_FAILED;
 }
 
 static int

@@ -17,6 +17,8 @@ static const struct verb verbs[] = {
 	"read the configuration; say every error, or what it means"},
     {"reload", cmd_reload,
 	"let the running processes read the configuration again"},
+    {"dev", cmd_dev, "all of gaff on a developer's machine, until Ctrl-C"},
+    {"catch", cmd_catch, "print the requests that come, until Ctrl-C"},
     {"send", cmd_send, "send a webhook as a provider would"},
     {"match", cmd_match, "say which routes an event would take, and why not"},
     {"sign", cmd_sign, "sign a request offline"},

@@ -145,6 +145,24 @@ open_keys(const struct options *options, const struct offline_options *given,
 	return status;
 }
 
+struct scheme_keys *
+offline_keys(const char *verb, const struct scheme *scheme, const char *secret)
+{
+	char error[SCHEME_ERROR_SIZE];
+	struct scheme_keys *keys = NULL;
+	struct secret bytes = {0};
+	struct scheme_secret view;
+
+	if (secret_read(secret, ".", 0, &bytes, error) == 0) {
+		view = (struct scheme_secret){bytes.p, bytes.len};
+		keys = scheme_keys_new(scheme, &view, 1, error);
+	}
+	secret_clear(&bytes);
+	if (keys == NULL)
+		fprintf(stderr, "gaff %s: --secret: %s\n", verb, error);
+	return keys;
+}
+
 /* ---- the request ---- */
 
 static int

@@ -71,6 +71,11 @@ struct offline {
 const struct scheme *
 offline_scheme(const char *verb, const char *name, struct config **config);
 
+/* A secret (file:… env:… base64:… or bare) as keys of a scheme; NULL after a
+ * sentence. */
+struct scheme_keys *
+offline_keys(const char *verb, const struct scheme *scheme, const char *secret);
+
 /* Fill `offline` in.  CMD_DONE, or CMD_FAILED or CMD_USAGE after a sentence on
  * standard error.  To be cleared either way. */
 int offline_open(const struct options *options,

@@ -10,7 +10,12 @@
 #include "../shared/units.h"
 #include "cmd.h"
 
-enum { SPECS_MAX = 32, LONG_BASE = 256, HELP_COLUMN = 26 };
+enum {
+	SPECS_MAX = 32,
+	LETTERS_SIZE = 16,
+	LONG_BASE = 256,
+	HELP_COLUMN = 26,
+};
 
 static void
 print_help(const struct options *options)
@@ -22,7 +27,9 @@ print_help(const struct options *options)
 	    options->operands[0] != '\0' ? " " : "", options->operands,
 	    options->about);
 	for (spec = options->specs; spec->name != NULL; spec++) {
-		int width = printf("  --%s%s%s", spec->name,
+		char letter[] = {',', ' ', '-', spec->letter, '\0'};
+		int width = printf("  --%s%s%s%s", spec->name,
+		    spec->letter != 0 ? letter : "",
 		    spec->value != NULL ? " " : "",
 		    spec->value != NULL ? spec->value : "");
 
@@ -87,27 +94,51 @@ set_value(const struct option_spec *spec, const char *text)
 			   ? NULL
 			   : "a time such as 2026-11-22, 2026-11-22T03:00:00Z, "
 			     "or 6h for six hours ago";
+	case OPTION_PORT:
+		return units_number(text, 0, UINT16_MAX, spec->to) == 0
+			   ? NULL
+			   : "a port, 0 to 65535";
 	}
 	return "something else";
 }
 
-static size_t
-fill_long_options(const struct option_spec *specs, struct option *out)
+/* What getopt_long() is to know: the long ones, and letters, all of which take
+ * a value. */
+static void
+fill_options(const struct option_spec *specs, struct option *out,
+    char letters[LETTERS_SIZE])
 {
-	size_t n = 0;
+	size_t n = 0, len;
 
-	for (; specs[n].name != NULL && n < SPECS_MAX; n++)
+	snprintf(letters, LETTERS_SIZE, ":hc:");
+	for (; specs[n].name != NULL && n < SPECS_MAX; n++) {
 		out[n] = (struct option){
 		    .name = specs[n].name,
 		    .has_arg = specs[n].kind == OPTION_FLAG ? no_argument
 							    : required_argument,
 		    .val = LONG_BASE + (int)n,
 		};
+		len = strlen(letters);
+		if (specs[n].letter != 0)
+			snprintf(letters + len, LETTERS_SIZE - len,
+			    "%c:", specs[n].letter);
+	}
 	out[n] = (struct option){.name = "help", .val = 'h'};
 	out[n + 1] = (struct option){
 	    .name = "config", .has_arg = required_argument, .val = 'c'};
 	out[n + 2] = (struct option){0};
-	return n;
+}
+
+/* The row getopt_long()'s result means, or NULL. */
+static const struct option_spec *
+find_spec(const struct option_spec *specs, int letter)
+{
+	if (letter >= LONG_BASE)
+		return &specs[letter - LONG_BASE];
+	for (; specs->name != NULL; specs++)
+		if (specs->letter != 0 && specs->letter == letter)
+			return specs;
+	return NULL;
 }
 
 /* 1: go on; 0 and -1 as options_read() says. */
@@ -123,13 +154,13 @@ take_option(const struct options *options, int letter, char **argv)
 	}
 	if (letter == 'c')
 		return setenv("GAFF_CONFIG", optarg, 1) == 0 ? 1 : -1;
-	if (letter < LONG_BASE) {
+	spec = find_spec(options->specs, letter);
+	if (spec == NULL) {
 		options_complain(options,
 		    letter == ':' ? "%s needs a value" : "unknown option %s",
 		    argv[optind - 1]);
 		return -1;
 	}
-	spec = &options->specs[letter - LONG_BASE];
 	wanted = set_value(spec, optarg);
 	if (wanted == NULL)
 		return 1;
@@ -142,12 +173,13 @@ int
 options_read(const struct options *options, int argc, char **argv)
 {
 	struct option table[SPECS_MAX + 3];
+	char letters[LETTERS_SIZE];
 	int letter, result, n;
 
-	fill_long_options(options->specs, table);
+	fill_options(options->specs, table, letters);
 	opterr = 0;
 	optind = 0;
-	while ((letter = getopt_long(argc, argv, ":hc:", table, NULL)) != -1) {
+	while ((letter = getopt_long(argc, argv, letters, table, NULL)) != -1) {
 		result = take_option(options, letter, argv);
 		if (result != 1)
 			return result;

@@ -22,6 +22,7 @@ enum option_kind {
 	OPTION_NUMBER,   /* int64_t *: 1 and up */
 	OPTION_DURATION, /* int64_t *: 500ms 5s 10m 1h 30d, in milliseconds */
 	OPTION_TIME, /* int64_t *: wall time; a duration counts back from now */
+	OPTION_PORT, /* int64_t *: 0 to 65535 */
 };
 
 /* Texts point into argv. */
@@ -36,6 +37,7 @@ struct option_spec {
 	void *to;          /* left alone unless the option is given */
 	const char *value; /* what help calls the value; NULL for a flag */
 	const char *help;
+	char letter; /* the short option that means the same, or 0 */
 };
 
 struct options {
