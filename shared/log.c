@@ -1,9 +1,12 @@
 #include "log.h"
 
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -95,24 +98,62 @@ compose(struct buf *line, enum log_level level, const char *msg,
 	(void)buf_add_str(line, json ? "}\n" : "\n");
 }
 
+static struct {
+	pthread_mutex_t lock;
+	unsigned lines; /* lost so far */
+} lost = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* One write: lines of threads and processes stay whole.  False when there is
+ * no room now. */
+static bool
+write_now(const char *p, size_t len)
+{
+	struct pollfd out = {STDERR_FILENO, POLLOUT, 0};
+
+	if (send(STDERR_FILENO, p, len, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+		return true;
+	if (errno != ENOTSOCK || poll(&out, 1, 0) <= 0 ||
+	    (out.revents & POLLOUT) == 0)
+		return false;
+	return write(STDERR_FILENO, p, len) >= 0;
+}
+
+/* A reader that has stalled holds up nobody's requests: what it has no room
+ * for is lost and counted, and the count goes before the next line. */
+static void
+to_stderr(const struct buf *line)
+{
+	struct buf both = {0};
+	bool done;
+
+	(void)pthread_mutex_lock(&lost.lock);
+	if (lost.lines > 0)
+		compose(&both, LOG_LEVEL_WARN, "log_lost",
+		    (const struct log_field[]){
+			log_int("lines", lost.lines), LOG_NONE});
+	(void)buf_add(&both, line->p, line->len);
+	done = !both.failed && write_now(both.p, both.len);
+	lost.lines = done ? 0 : lost.lines + 1;
+	(void)pthread_mutex_unlock(&lost.lock);
+	buf_clear(&both);
+}
+
 void
 log_write(enum log_level level, const char *msg, const struct log_field *fields)
 {
+	static const char no_memory[] = "level=error msg=no_memory\n";
 	struct buf line = {0};
 
 	compose(&line, level, msg, fields);
 	if (line.failed) {
-		/* Without memory: what can be said without any. */
+		/* what can be said without any */
 		if (!settings.syslog)
-			(void)!write(
-			    STDERR_FILENO, "level=error msg=no_memory\n", 26);
+			(void)write_now(no_memory, strlen(no_memory));
 	} else if (settings.syslog) {
 		syslog(
 		    levels[level].priority, "%.*s", (int)line.len - 1, line.p);
 	} else {
-		/* One write a line: lines of threads and processes stay whole.
-		 */
-		(void)!write(STDERR_FILENO, line.p, line.len);
+		to_stderr(&line);
 	}
 	buf_clear(&line);
 }

@@ -1,3 +1,4 @@
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <fcntl.h>
@@ -175,6 +176,44 @@ test_without_memory(void **state)
 	free(found);
 }
 
+/* Log into a full pipe or socket whose reader has stalled; once it reads again
+ * it is told how much it missed. */
+static void
+try_stalled(int reader, int writer)
+{
+	char text[65536];
+	ssize_t n;
+	int kept = dup(STDERR_FILENO);
+
+	assert_true(dup2(writer, STDERR_FILENO) >= 0);
+	for (int i = 0; i < 20000; i++)
+		log_info("many", LOG_NONE);
+	n = read(reader, text, sizeof(text));
+	log_info("again", LOG_NONE);
+	assert_true(dup2(kept, STDERR_FILENO) >= 0);
+	(void)close(kept);
+	assert_true(n > 0);
+	assert_memory_equal(text, "level=info msg=many\n", 20);
+	(void)close(writer);
+	while ((n = read(reader, text, sizeof(text) - 1)) > 0)
+		text[n] = '\0';
+	assert_non_null(strstr(text, "level=warn msg=log_lost lines="));
+	assert_non_null(strstr(text, "\nlevel=info msg=again\n"));
+	(void)close(reader);
+}
+
+static void
+test_stalled_reader(void **state)
+{
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	try_stalled(ends[0], ends[1]);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	try_stalled(ends[0], ends[1]);
+}
+
 /* One line of LOG_TO_AUTO while this is standard error. */
 static void
 log_auto(int fd)
@@ -267,6 +306,7 @@ main(void)
 	    cmocka_unit_test(test_foreign),
 	    cmocka_unit_test(test_cut),
 	    cmocka_unit_test(test_without_memory),
+	    cmocka_unit_test(test_stalled_reader),
 	    cmocka_unit_test(test_auto),
 	    cmocka_unit_test(test_allow),
 	};
