@@ -210,3 +210,47 @@ out:
 	free(pairs);
 	return rc;
 }
+
+static int
+compare_raw(const void *a, const void *b)
+{
+	const struct raw_pair *x = a;
+	const struct raw_pair *y = b;
+	int order = compare_bytes(x->name, x->name_len, y->name, y->name_len);
+
+	if (order != 0)
+		return order;
+	return (x->name > y->name) - (x->name < y->name);
+}
+
+int
+form_ordered(const char *text, size_t len, struct buf *out)
+{
+	struct raw_pair *pairs = calloc(FORM_PAIRS_MAX, sizeof(*pairs));
+	const char *end = text + len;
+	struct raw_pair pair;
+	size_t n = 0;
+
+	if (!pairs) {
+		out->failed = true;
+		return -1;
+	}
+	while (next_pair(&text, end, &pair)) {
+		if (n == FORM_PAIRS_MAX) {
+			free(pairs);
+			return -1;
+		}
+		pairs[n++] = pair;
+	}
+	qsort(pairs, n, sizeof(*pairs), compare_raw);
+	for (size_t i = 0; i < n; i++) {
+		const char *stop = pairs[i].value + pairs[i].value_len;
+
+		if (i > 0)
+			(void)buf_add_char(out, '&');
+		(void)buf_add(
+		    out, pairs[i].name, (size_t)(stop - pairs[i].name));
+	}
+	free(pairs);
+	return out->failed ? -1 : 0;
+}

@@ -34,4 +34,11 @@ form_get(const char *text, size_t len, const char *name, struct buf *value);
  */
 int form_sorted(const char *text, size_t len, struct buf *out);
 
+/*
+ * Append the pairs as they stand, joined by `&`, in the order of their names
+ * (as they stand too), equal names in the order they had.  0, or -1: more than
+ * FORM_PAIRS_MAX pairs, or (failed set) no memory.
+ */
+int form_ordered(const char *text, size_t len, struct buf *out);
+
 #endif

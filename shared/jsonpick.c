@@ -522,7 +522,8 @@ jsonpick_scan(const void *text, size_t len,
 	memset(s.live, 0, sizeof(s.live));
 	memset(s.seen, 0, sizeof(s.seen));
 	memset(s.twice, 0, sizeof(s.twice));
-	memset(values, 0, n * sizeof(*values));
+	if (n > 0)
+		memset(values, 0, n * sizeof(*values));
 
 	rc = value(&s);
 	while (rc == 0 && s.depth > 0)
@@ -532,7 +533,8 @@ jsonpick_scan(const void *text, size_t len,
 		rc = -1;
 	for (size_t i = 0; i < n; i++)
 		if (rc || s.twice[i])
-			memset(&values[i], 0, sizeof(values[i]));
+			values[i] = (struct jsonpick_value){
+			    .kind = rc ? JSONPICK_NONE : JSONPICK_TWICE};
 	return rc;
 }
 

@@ -36,7 +36,7 @@ struct jsonpick_pointer {
 };
 
 enum jsonpick_kind {
-	JSONPICK_NONE, /* not there, or not alone there */
+	JSONPICK_NONE, /* not there */
 	JSONPICK_STRING,
 	JSONPICK_NUMBER,
 	JSONPICK_TRUE,
@@ -44,6 +44,7 @@ enum jsonpick_kind {
 	JSONPICK_NULL,
 	JSONPICK_OBJECT,
 	JSONPICK_ARRAY,
+	JSONPICK_TWICE, /* not alone there: has no value */
 };
 
 /* A value's place in the scanned text: a string without its quotes, escapes as

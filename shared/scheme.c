@@ -6,6 +6,7 @@
 
 #include "scheme_impl.h"
 #include "scheme_parse.h"
+#include "scheme_text.h"
 #include "units.h"
 
 /* ---- building ---- */
@@ -224,8 +225,9 @@ scheme_wanted_signed(const struct scheme *scheme)
 static bool
 signs_url(const struct scheme_rules *rules)
 {
-	return scheme_template_has(rules->template, SCHEME_PART_URL) ||
-	       scheme_template_has(rules->template, SCHEME_PART_URL_NO_QUERY);
+	return scheme_has_part(rules, SCHEME_PART_URL) ||
+	       scheme_has_part(rules, SCHEME_PART_URL_NO_QUERY) ||
+	       scheme_has_made(rules, SCHEME_COVERS_URL);
 }
 
 bool

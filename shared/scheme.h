@@ -201,7 +201,8 @@ struct scheme_answer {
 int scheme_handshake(const struct scheme *scheme,
     const struct scheme_keys *keys, const struct scheme_request *request,
     bool verified, struct scheme_answer *answer);
-/* Whether a rule could match this method without a signature (GET …). */
+/* Whether a rule could match this method: one that names it, or any where no
+ * signature is needed. */
 bool scheme_takes_method(const struct scheme *scheme, const char *method);
 void scheme_answer_clear(struct scheme_answer *answer);
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "scheme_impl.h"
+#include "scheme_text.h"
 
 static int fault(char error[SCHEME_ERROR_SIZE], const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
@@ -18,12 +19,39 @@ fault(char error[SCHEME_ERROR_SIZE], const char *fmt, ...)
 	return -1;
 }
 
-bool
-scheme_template_has(
-    const struct scheme_template *template, enum scheme_part_kind kind)
+static bool
+has(const struct scheme_template *template, enum scheme_part_kind kind)
 {
-	for (size_t i = 0; template && i < template->n; i++)
+	for (size_t i = 0; i < template->n; i++)
 		if (template->v[i].kind == kind)
+			return true;
+	return false;
+}
+
+static bool
+made(const struct scheme_template *template, unsigned covers)
+{
+	for (size_t i = 0; i < template->n; i++)
+		if (template->v[i].kind == SCHEME_PART_MADE &&
+		    (template->v[i].maker->covers & covers) != 0)
+			return true;
+	return false;
+}
+
+bool
+scheme_has_part(const struct scheme_rules *rules, enum scheme_part_kind kind)
+{
+	for (size_t i = 0; i < rules->n_templates; i++)
+		if (has(rules->templates[i], kind))
+			return true;
+	return false;
+}
+
+bool
+scheme_has_made(const struct scheme_rules *rules, unsigned covers)
+{
+	for (size_t i = 0; i < rules->n_templates; i++)
+		if (made(rules->templates[i], covers))
 			return true;
 	return false;
 }
@@ -50,13 +78,28 @@ same_place(const struct scheme_place *a, const struct scheme_place *b)
 }
 
 static bool
-names_place(const struct scheme_rules *rules, const struct scheme_place *place)
+part_names(const struct scheme_part *part, const struct scheme_place *place)
 {
-	const struct scheme_template *template = rules->template;
+	if (part->kind == SCHEME_PART_PLACE)
+		return same_place(&part->place, place);
+	if (part->kind != SCHEME_PART_MADE)
+		return false;
+	for (size_t i = 0; i < part->words->places.n; i++)
+		if (same_place(&part->words->places.v[i], place))
+			return true;
+	for (size_t i = 0; i < part->words->n_names; i++)
+		if (place->kind == SCHEME_PLACE_HEADER &&
+		    strcmp(part->words->names[i], place->name) == 0)
+			return true;
+	return false;
+}
 
+static bool
+names_place(
+    const struct scheme_template *template, const struct scheme_place *place)
+{
 	for (size_t i = 0; i < template->n; i++)
-		if (template->v[i].kind == SCHEME_PART_PLACE &&
-		    same_place(&template->v[i].place, place))
+		if (part_names(&template->v[i], place))
 			return true;
 	return false;
 }
@@ -79,48 +122,84 @@ is_plain_id(const struct scheme_rules *rules, const struct scheme_place *place)
 }
 
 static bool
-covers_json(const struct scheme_rules *rules)
+covers_query(const struct scheme_template *template)
+{
+	return has(template, SCHEME_PART_URL) ||
+	       has(template, SCHEME_PART_PATH_QUERY) ||
+	       made(template, SCHEME_COVERS_QUERY);
+}
+
+/* Whether a condition makes a signed place the digest of the body. */
+static bool
+binds_body(
+    const struct scheme_rules *rules, const struct scheme_template *template)
+{
+	for (size_t i = 0; i < rules->require.n; i++) {
+		const struct scheme_condition *c = &rules->require.v[i];
+
+		if (c->body_hash && (names_place(template, &c->place) ||
+					(c->place.kind == SCHEME_PLACE_QUERY &&
+					    covers_query(template))))
+			return true;
+	}
+	return false;
+}
+
+static bool
+covers_body(
+    const struct scheme_rules *rules, const struct scheme_template *template)
+{
+	return has(template, SCHEME_PART_BODY) ||
+	       has(template, SCHEME_PART_SHA256HEX_BODY) ||
+	       made(template, SCHEME_COVERS_BODY) ||
+	       binds_body(rules, template);
+}
+
+static bool
+covers_json(
+    const struct scheme_rules *rules, const struct scheme_template *template)
 {
 	struct scheme_place form = {SCHEME_PLACE_FORM, rules->json_form, 0};
 
-	if (scheme_template_has(rules->template, SCHEME_PART_SORTED_FORM))
+	if (has(template, SCHEME_PART_SORTED_FORM))
 		return rules->json_form != NULL;
-	return rules->json_form && names_place(rules, &form);
+	return rules->json_form && names_place(template, &form);
 }
 
-bool
-scheme_covers(
-    const struct scheme_rules *rules, const struct scheme_place *place)
+static bool
+covers(const struct scheme_rules *rules, const struct scheme_template *template,
+    const struct scheme_place *place)
 {
-	const struct scheme_template *template = rules->template;
-
-	if (!signs(rules) || !template)
-		return false;
-	if (names_place(rules, place) ||
-	    (scheme_template_has(template, SCHEME_PART_TIMESTAMP) &&
+	if (names_place(template, place) ||
+	    (has(template, SCHEME_PART_TIMESTAMP) &&
 		is_timestamp(rules, place)) ||
-	    (scheme_template_has(template, SCHEME_PART_ID) &&
-		is_plain_id(rules, place)))
+	    (has(template, SCHEME_PART_ID) && is_plain_id(rules, place)))
 		return true;
 	switch (place->kind) {
 	case SCHEME_PLACE_QUERY:
-		return scheme_template_has(template, SCHEME_PART_URL) ||
-		       scheme_template_has(template, SCHEME_PART_PATH_QUERY);
+		return covers_query(template);
 	case SCHEME_PLACE_JSON:
+		return covers_body(rules, template) ||
+		       covers_json(rules, template);
 	case SCHEME_PLACE_FORM:
-		if (scheme_template_has(template, SCHEME_PART_BODY) ||
-		    scheme_template_has(template, SCHEME_PART_SHA256HEX_BODY))
-			return true;
-		return place->kind == SCHEME_PLACE_FORM
-			   ? scheme_template_has(
-				 template, SCHEME_PART_SORTED_FORM)
-			   : covers_json(rules);
+		return covers_body(rules, template) ||
+		       has(template, SCHEME_PART_SORTED_FORM);
 	case SCHEME_PLACE_HEADER:
 	case SCHEME_PLACE_SIGNATURE:
 	case SCHEME_PLACE__MAX:
 		break;
 	}
 	return false;
+}
+
+bool
+scheme_covers(
+    const struct scheme_rules *rules, const struct scheme_place *place)
+{
+	for (size_t i = 0; i < rules->n_templates; i++)
+		if (!covers(rules, rules->templates[i], place))
+			return false;
+	return signs(rules) && rules->n_templates > 0;
 }
 
 /* The first place of an id that is not signed, or NULL. */
@@ -146,7 +225,7 @@ scheme_key_signed(const struct scheme *scheme)
 static int
 check_timestamp(const struct scheme_rules *rules, char *error)
 {
-	bool used = scheme_template_has(rules->template, SCHEME_PART_TIMESTAMP);
+	bool used = scheme_has_part(rules, SCHEME_PART_TIMESTAMP);
 	bool pairs = rules->n_signature_keys > 0;
 
 	if (rules->timestamp.n == 0)
@@ -174,21 +253,44 @@ check_timestamp(const struct scheme_rules *rules, char *error)
 }
 
 static int
+check_templates(const struct scheme_rules *rules, char *error)
+{
+	for (size_t i = 0; i < rules->n_templates; i++) {
+		const struct scheme_template *template = rules->templates[i];
+		bool secret = has(template, SCHEME_PART_SECRET) ||
+			      made(template, SCHEME_COVERS_SECRET);
+
+		if (template->n == 0)
+			return fault(error, "template: nothing is signed");
+		if (rules->kind == SCHEME_KIND_HASH && !secret)
+			return fault(
+			    error, "template: kind hash needs {secret} in it");
+		if (scheme_is_asymmetric(rules->kind) && secret)
+			return fault(
+			    error, "template: a public key is no {secret}");
+		if (has(template, SCHEME_PART_HMAC))
+			return fault(
+			    error, "template: {hmac:…} is for handshakes");
+		if (has(template, SCHEME_PART_ID) && rules->id.n == 0)
+			return fault(
+			    error, "template: {id} needs the key `id`");
+	}
+	if (rules->n_templates == 0)
+		return fault(error, "template: what is signed is missing");
+	return 0;
+}
+
+static int
 check_signed(const struct scheme_rules *rules, char *error)
 {
-	if (!rules->template || rules->template->n == 0)
-		return fault(error, "template: what is signed is missing");
-	if (rules->kind == SCHEME_KIND_HASH &&
-	    !scheme_template_has(rules->template, SCHEME_PART_SECRET))
-		return fault(error, "template: kind hash needs {secret} in it");
-	if (scheme_is_asymmetric(rules->kind) &&
-	    scheme_template_has(rules->template, SCHEME_PART_SECRET))
-		return fault(error, "template: a public key is no {secret}");
-	if (scheme_template_has(rules->template, SCHEME_PART_HMAC))
-		return fault(error, "template: {hmac:…} is for handshakes");
-	if (scheme_template_has(rules->template, SCHEME_PART_ID) &&
-	    rules->id.n == 0)
-		return fault(error, "template: {id} needs the key `id`");
+	if (check_templates(rules, error))
+		return -1;
+	if (rules->n_pairs > 0 && rules->n_signature_keys == 0)
+		return fault(
+		    error, "template: {signature:KEY} needs signature_key");
+	if (rules->group_separator != '\0' && rules->n_signature_keys == 0)
+		return fault(
+		    error, "group_separator: groups have a signature_key");
 	if (rules->n_signature_keys > 0 && rules->list_separator != '\0')
 		return fault(
 		    error, "list_separator: not together with signature_key");
@@ -205,7 +307,7 @@ check_signed(const struct scheme_rules *rules, char *error)
 static int
 check_token(const struct scheme_rules *rules, char *error)
 {
-	if (rules->template)
+	if (rules->n_templates > 0)
 		return fault(error, "template: this kind signs nothing");
 	if (rules->n_signature_keys > 0 || rules->list_separator != '\0' ||
 	    rules->has_algorithms)
@@ -217,7 +319,7 @@ check_token(const struct scheme_rules *rules, char *error)
 static int
 check_none(const struct scheme_rules *rules, char *error)
 {
-	if (rules->signature.n > 0 || rules->template)
+	if (rules->signature.n > 0 || rules->n_templates > 0)
 		return fault(error,
 		    "kind none verifies nothing: no signature, no template");
 	return 0;

@@ -135,14 +135,11 @@ parse_algorithm_prefix(struct scheme_parse *p, const char *value)
 static int
 separator(struct scheme_parse *p, char *to, const char *value)
 {
-	static const char *const words[] = {"comma", "semicolon", "space",
-	    "ampersand", "equals", "colon", "bar", "dot", NULL};
-	static const char characters[] = ",; &=:|.";
-	int word = scheme_parse_word(p, words, value);
+	int character = scheme_parse_separator(p, value);
 
-	if (word < 0)
+	if (character < 0)
 		return -1;
-	*to = characters[word];
+	*to = (char)character;
 	return 0;
 }
 
@@ -162,6 +159,12 @@ static int
 parse_list_separator(struct scheme_parse *p, const char *value)
 {
 	return separator(p, &p->rules->list_separator, value);
+}
+
+static int
+parse_group_separator(struct scheme_parse *p, const char *value)
+{
+	return separator(p, &p->rules->group_separator, value);
 }
 
 static int
@@ -198,6 +201,18 @@ static int
 parse_secret_prefix(struct scheme_parse *p, const char *value)
 {
 	return copy_to(p, &p->rules->secret_prefix, value);
+}
+
+static int
+parse_secret_hash(struct scheme_parse *p, const char *value)
+{
+	int hash = scheme_parse_word(p, scheme_hash_words, value);
+
+	if (hash < 0)
+		return -1;
+	p->rules->secret_hashed = true;
+	p->rules->secret_hash = (enum scheme_hash)hash;
+	return 0;
 }
 
 static int
@@ -250,6 +265,12 @@ static int
 parse_json_form(struct scheme_parse *p, const char *value)
 {
 	return copy_to(p, &p->rules->json_form, value);
+}
+
+static int
+parse_json_multipart(struct scheme_parse *p, const char *value)
+{
+	return copy_to(p, &p->rules->json_multipart, value);
 }
 
 static int
@@ -345,8 +366,16 @@ parse_timestamp(struct scheme_parse *p, const char *value)
 static int
 parse_template(struct scheme_parse *p, const char *value)
 {
-	p->rules->template = scheme_parse_template(p, value);
-	return p->rules->template ? 0 : -1;
+	struct scheme_rules *rules = p->rules;
+	const struct scheme_template *template;
+
+	if (rules->n_templates == SCHEME_TEMPLATES_MAX)
+		return scheme_fault(p, "at most %d", SCHEME_TEMPLATES_MAX);
+	template = scheme_parse_template(p, value);
+	if (!template)
+		return -1;
+	rules->templates[rules->n_templates++] = template;
+	return 0;
 }
 
 static int
@@ -378,6 +407,12 @@ add_condition(struct scheme_parse *p, struct scheme_conditions *conditions,
 		return scheme_fault(p, "at most %d", SCHEME_RULES_MAX);
 	return scheme_parse_condition(
 	    p, value, strlen(value), &conditions->v[conditions->n++]);
+}
+
+static int
+parse_when(struct scheme_parse *p, const char *value)
+{
+	return add_condition(p, &p->rules->when, value);
 }
 
 static int
@@ -437,18 +472,22 @@ static const struct key keys[] = {
     {"signature_key", true, parse_signature_key},
     {"pair_separator", false, parse_pair_separator},
     {"key_separator", false, parse_key_separator},
+    {"group_separator", false, parse_group_separator},
     {"list_separator", false, parse_list_separator},
     {"encoding", false, parse_encoding},
-    {"template", false, parse_template},
+    {"template", true, parse_template},
     {"secret_encoding", false, parse_secret_encoding},
     {"secret_prefix", false, parse_secret_prefix},
     {"secret_suffix", false, parse_secret_suffix},
+    {"secret_hash", false, parse_secret_hash},
     {"timestamp", true, parse_timestamp},
     {"timestamp_unit", false, parse_unit},
     {"tolerance", false, parse_tolerance},
     {"direction", false, parse_direction},
+    {"when", true, parse_when},
     {"require", true, parse_require},
     {"json_form", false, parse_json_form},
+    {"json_multipart", false, parse_json_multipart},
     {"id", true, parse_id},
     {"key_signed", false, parse_key_signed},
     {"type", true, parse_type},

@@ -179,7 +179,8 @@ scheme_takes_method(const struct scheme *scheme, const char *method)
 	const struct scheme_rules *rules = scheme->rules;
 
 	for (size_t i = 0; i < rules->n_handshakes; i++)
-		if (rules->handshakes[i].unsigned_too &&
+		if ((rules->handshakes[i].unsigned_too ||
+			rules->handshakes[i].method) &&
 		    takes(&rules->handshakes[i], method))
 			return true;
 	return false;

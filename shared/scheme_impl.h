@@ -22,12 +22,18 @@
 enum {
 	SCHEME_PLACES_MAX = 16,     /* of one key */
 	SCHEME_PARTS_MAX = 32,      /* of one template */
+	SCHEME_TEMPLATES_MAX = 4,   /* of one scheme */
+	SCHEME_GROUPS_MAX = 4,      /* of one signature's text */
+	SCHEME_PAIRS_MAX = 4,       /* of one, that templates name */
 	SCHEME_JOINED_MAX = 4,      /* places that make up one id or type */
 	SCHEME_RULES_MAX = 8,       /* handshakes; conditions of one rule */
 	SCHEME_HEADERS_MAX = 4,     /* of one handshake's answer */
 	SCHEME_SIGNATURES_MAX = 32, /* of one request */
 	SCHEME_ANSWER_MAX = 2048,   /* bytes a handshake answers at most */
 };
+
+struct scheme_maker; /* scheme_text.h */
+struct scheme_words;
 
 enum scheme_kind {
 	SCHEME_KIND_UNSET,
@@ -86,6 +92,7 @@ enum scheme_part_kind {
 	SCHEME_PART_SORTED_FORM,
 	SCHEME_PART_SHA256HEX_BODY,
 	SCHEME_PART_HMAC, /* of a place, under the first secret */
+	SCHEME_PART_MADE, /* by one of scheme_text.h */
 	SCHEME_PART__MAX
 };
 
@@ -93,9 +100,11 @@ struct scheme_part {
 	enum scheme_part_kind kind;
 	const char *text; /* TEXT */
 	size_t len;
-	struct scheme_place place; /* PLACE, HMAC */
-	enum scheme_hash hash;     /* HMAC */
-	enum codec codec;          /* HMAC */
+	struct scheme_place place;        /* PLACE, HMAC */
+	enum scheme_hash hash;            /* HMAC */
+	enum codec codec;                 /* HMAC */
+	const struct scheme_maker *maker; /* MADE */
+	const struct scheme_words *words; /* MADE */
 };
 
 struct scheme_template {
@@ -119,6 +128,8 @@ struct scheme_condition {
 	struct scheme_place place;
 	const char *value; /* NULL: any that is not empty */
 	bool secret;       /* the value came from a param */
+	bool absent;       /* nothing may stand there */
+	bool body_hash;    /* the value is {sha256hex_body} */
 };
 
 struct scheme_conditions {
@@ -184,10 +195,16 @@ struct scheme_rules {
 	const char *signature_keys[SCHEME_RULES_MAX];
 	size_t n_signature_keys;
 	enum codec encoding;
-	const struct scheme_template *template;
+	const struct scheme_template *templates[SCHEME_TEMPLATES_MAX];
+	size_t n_templates;
+	const char *pairs[SCHEME_PAIRS_MAX]; /* {signature:KEY} of them */
+	size_t n_pairs;
+	char group_separator; /* '\0': the text is one group */
 
 	enum scheme_secret_encoding secret_encoding;
 	const char *secret_prefix; /* "" */
+	bool secret_hashed;        /* its digest is the key */
+	enum scheme_hash secret_hash;
 	const char *secret_suffix; /* "" */
 
 	struct scheme_places timestamp;
@@ -196,8 +213,10 @@ struct scheme_rules {
 	int64_t tolerance_ms;
 	bool past_only;
 
+	struct scheme_conditions when;
 	struct scheme_conditions require;
 	const char *json_form; /* form field with the JSON document, or NULL */
+	const char *json_multipart; /* the same of a multipart body */
 	struct scheme_joins id;
 	struct scheme_joins type;
 	enum scheme_signed key_signed;
@@ -243,9 +262,11 @@ struct scheme_rules *
 scheme_compile(const struct scheme *scheme, char error[SCHEME_ERROR_SIZE]);
 void scheme_rules_free(struct scheme_rules *rules);
 
-/* Whether a template has such a part. */
-bool scheme_template_has(
-    const struct scheme_template *template, enum scheme_part_kind kind);
+/* Whether one of the templates has such a part. */
+bool
+scheme_has_part(const struct scheme_rules *rules, enum scheme_part_kind kind);
+/* Whether one of them has a made part with any of these scheme_covered. */
+bool scheme_has_made(const struct scheme_rules *rules, unsigned covers);
 /* Whether what stands at a place is under the signature. */
 bool scheme_covers(
     const struct scheme_rules *rules, const struct scheme_place *place);
@@ -271,6 +292,8 @@ struct scheme_look {
 	struct buf document; /* JSON out of a form field */
 
 	/* what templates need and verification has found */
+	const struct scheme_template *template; /* the one in use */
+	struct scheme_text pairs[SCHEME_PAIRS_MAX];
 	struct scheme_text timestamp;
 	const unsigned char *key; /* the secret in use */
 	size_t key_len;
@@ -285,6 +308,15 @@ void scheme_look_clear(struct scheme_look *look);
  * zeroed before and cleared by the caller. */
 enum scheme_result scheme_look_at(struct scheme_look *look,
     const struct scheme_place *place, struct scheme_text *text);
+
+/* SCHEME_OK where nothing at all stands at a place, SCHEME_BAD_FORMAT where
+ * anything does, even if it is no text; or SCHEME_ERROR. */
+enum scheme_result
+scheme_look_absent(struct scheme_look *look, const struct scheme_place *place);
+/* Whether what has no text at a place that was looked at is nothing, null or
+ * the empty string, as providers take one for the other. */
+bool scheme_look_empty(
+    const struct scheme_look *look, const struct scheme_place *place);
 
 /* Number of headers of that (lower case) name, and the value of one. */
 size_t
@@ -351,6 +383,8 @@ struct scheme_proof {
 	struct scheme_signature signatures[SCHEME_SIGNATURES_MAX];
 	size_t n_signatures;
 	struct scheme_verdict *verdict;
+	size_t group; /* of the signature's text, the one looked at */
+	size_t n_groups;
 
 	/* what was signed, made once: however many signatures a sender puts
 	 * into a request, its body is gone through once per secret */
@@ -368,8 +402,8 @@ enum scheme_result scheme_take(struct scheme_proof *proof);
 /* ---- scheme_verify.c ---- */
 
 /*
- * The value that verifies the request under a key: MAC or digest into `out`
- * (EVP_MAX_MD_SIZE bytes).  For kinds hmac and hash.
+ * The value that verifies the request under a key, by look->template: MAC or
+ * digest into `out` (EVP_MAX_MD_SIZE bytes).  For kinds hmac and hash.
  */
 enum scheme_result
 scheme_digest(struct scheme_look *look, const struct scheme_key *key,

@@ -1,3 +1,4 @@
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,6 +76,48 @@ is_plain(const struct scheme_rules *rules, const char *p, size_t len)
 	       memcmp(p, "-----BEGIN", 10) == 0;
 }
 
+/* How much of a secret its prefix is: literal text, a `*` in it standing for a
+ * word of letters, digits and _. */
+static size_t
+prefix_len(const char *prefix, const char *p, size_t len)
+{
+	size_t i = 0;
+
+	for (; *prefix != '\0'; prefix++) {
+		size_t start = i;
+
+		if (*prefix != '*') {
+			if (i == len || p[i++] != *prefix)
+				return 0;
+			continue;
+		}
+		while (i < len && (isalnum((unsigned char)p[i]) || p[i] == '_'))
+			i++;
+		if (i == start)
+			return 0;
+	}
+	return i;
+}
+
+/* A key that is the digest of the secret. */
+static int
+hash_secret(const struct scheme_rules *rules, struct buf *bytes)
+{
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned len = 0;
+	int rc = -1;
+
+	if (buf_reserve(bytes, sizeof(digest)) == 0 &&
+	    EVP_Digest(bytes->p, bytes->len, digest, &len,
+		scheme_md(rules->secret_hash), NULL) == 1) {
+		OPENSSL_cleanse(bytes->p, bytes->len);
+		bytes->len = 0;
+		rc = buf_add(bytes, digest, len);
+	}
+	OPENSSL_cleanse(digest, sizeof(digest));
+	return rc;
+}
+
 /* The secret's bytes, prefix cut, decoded, suffix added.  0 or -1. */
 static int
 decode(const struct scheme_rules *rules, const struct scheme_secret *secret,
@@ -86,19 +129,16 @@ decode(const struct scheme_rules *rules, const struct scheme_secret *secret,
 	    [SCHEME_SECRET_HEX] = CODEC_HEX,
 	};
 
-	size_t prefix = strlen(rules->secret_prefix);
 	size_t suffix = strlen(rules->secret_suffix);
 	const char *p = (const char *)secret->p;
-	size_t len = secret->len;
+	size_t prefix = prefix_len(rules->secret_prefix, p, secret->len);
+	size_t len = secret->len - prefix;
 	struct buf bytes = {0};
 	int rc;
 
-	if (len >= prefix && memcmp(p, rules->secret_prefix, prefix) == 0) {
-		p += prefix;
-		len -= prefix;
-	}
+	p += prefix;
 	/* room for all at once: growing would leave copies behind */
-	rc = buf_reserve(&bytes, len + suffix + 4);
+	rc = buf_reserve(&bytes, len + suffix + EVP_MAX_MD_SIZE);
 	if (rc == 0 && is_plain(rules, p, len))
 		rc = buf_add(&bytes, p, len);
 	else if (rc == 0)
@@ -106,6 +146,8 @@ decode(const struct scheme_rules *rules, const struct scheme_secret *secret,
 		    codecs[rules->secret_encoding], p, len, &bytes);
 	if (rc == 0 && bytes.len > 0 && suffix > 0)
 		rc = buf_add(&bytes, rules->secret_suffix, suffix);
+	if (rc == 0 && bytes.len > 0 && rules->secret_hashed)
+		rc = hash_secret(rules, &bytes);
 	if (rc) {
 		clear_bytes(&bytes);
 		return -1;

@@ -5,7 +5,9 @@
 #include <openssl/sha.h>
 
 #include "form.h"
+#include "multipart.h"
 #include "scheme_impl.h"
+#include "scheme_text.h"
 
 void
 scheme_text_clear(struct scheme_text *text)
@@ -21,6 +23,7 @@ scheme_look_init(struct scheme_look *look, const struct scheme_rules *rules,
 	memset(look, 0, sizeof(*look));
 	look->rules = rules;
 	look->request = request;
+	look->template = rules->templates[0];
 }
 
 void
@@ -117,7 +120,10 @@ scan(struct scheme_look *look)
 	size_t len = request->body_len;
 
 	look->scanned = true;
-	if (rules->json_form && !is_json(request)) {
+	if (rules->json_multipart && multipart_is(p, len)) {
+		if (!multipart_get(p, len, rules->json_multipart, &p, &len))
+			len = 0;
+	} else if (rules->json_form && !is_json(request)) {
 		if (form_get(p, len, rules->json_form, &look->document) ==
 		    FORM_ERROR)
 			return -1;
@@ -128,6 +134,22 @@ scan(struct scheme_look *look)
 	(void)jsonpick_scan(
 	    p ? p : "", len, rules->pointers, rules->n_pointers, look->values);
 	return 0;
+}
+
+/* A pair of the signature's text, which has been read. */
+static enum scheme_result
+at_pair(
+    const struct scheme_look *look, const char *name, struct scheme_text *text)
+{
+	for (size_t i = 0; i < look->rules->n_pairs; i++) {
+		if (strcmp(look->rules->pairs[i], name) != 0 ||
+		    !look->pairs[i].p)
+			continue;
+		text->p = look->pairs[i].p;
+		text->len = look->pairs[i].len;
+		return SCHEME_OK;
+	}
+	return SCHEME_HEADER_MISSING;
 }
 
 static enum scheme_result
@@ -167,7 +189,9 @@ scheme_look_at(struct scheme_look *look, const struct scheme_place *place,
 	case SCHEME_PLACE_JSON:
 		result = at_pointer(look, place->pointer, text);
 		break;
-	case SCHEME_PLACE_SIGNATURE: /* read with the signature itself */
+	case SCHEME_PLACE_SIGNATURE:
+		result = at_pair(look, place->name, text);
+		break;
 	case SCHEME_PLACE__MAX:
 		break;
 	}
@@ -231,20 +255,80 @@ scheme_look_joined(struct scheme_look *look, const struct scheme_joins *joins,
 }
 
 enum scheme_result
+scheme_look_absent(struct scheme_look *look, const struct scheme_place *place)
+{
+	struct scheme_text text = {0};
+	enum scheme_result result = scheme_look_at(look, place, &text);
+	bool there = text.p != NULL;
+
+	scheme_text_clear(&text);
+	if (place->kind == SCHEME_PLACE_JSON)
+		there = look->values[place->pointer].kind != JSONPICK_NONE;
+	if (result == SCHEME_ERROR)
+		return SCHEME_ERROR;
+	return result == SCHEME_HEADER_MISSING && !there ? SCHEME_OK
+							 : SCHEME_BAD_FORMAT;
+}
+
+bool
+scheme_look_empty(
+    const struct scheme_look *look, const struct scheme_place *place)
+{
+	const struct jsonpick_value *value = &look->values[place->pointer];
+
+	return place->kind != SCHEME_PLACE_JSON ||
+	       value->kind == JSONPICK_NONE || value->kind == JSONPICK_NULL ||
+	       (value->kind == JSONPICK_STRING && value->len == 0);
+}
+
+static enum scheme_result
+has_value(struct scheme_look *look, const struct scheme_condition *condition,
+    const struct scheme_text *text)
+{
+	struct scheme_template hash = {
+	    {{.kind = SCHEME_PART_SHA256HEX_BODY}}, 1};
+	const char *value = condition->value;
+	struct buf hex = {0};
+	enum scheme_result result = SCHEME_OK;
+	const char *where;
+
+	if (condition->body_hash) {
+		result = scheme_look_fill(
+		    look, &hash, scheme_sink_buf, &hex, &where);
+		value = result == SCHEME_OK ? buf_str(&hex) : NULL;
+	}
+	if (condition->body_hash && !value)
+		result = SCHEME_ERROR;
+	else if (value && (text->len != strlen(value) ||
+			      CRYPTO_memcmp(text->p, value, text->len) != 0))
+		result = SCHEME_BAD_FORMAT;
+	buf_clear(&hex);
+	return result;
+}
+
+static enum scheme_result
+holds(struct scheme_look *look, const struct scheme_condition *condition)
+{
+	struct scheme_text text = {0};
+	enum scheme_result result;
+
+	if (condition->absent)
+		return scheme_look_absent(look, &condition->place);
+	result = scheme_look_at(look, &condition->place, &text);
+	if (result == SCHEME_OK)
+		result = has_value(look, condition, &text);
+	scheme_text_clear(&text);
+	return result;
+}
+
+enum scheme_result
 scheme_look_if(struct scheme_look *look,
     const struct scheme_conditions *conditions, const char **where)
 {
 	for (size_t i = 0; i < conditions->n; i++) {
 		const struct scheme_condition *condition = &conditions->v[i];
-		struct scheme_text text = {0};
-		enum scheme_result result =
-		    scheme_look_at(look, &condition->place, &text);
+		enum scheme_result result = holds(look, condition);
 
-		if (result == SCHEME_OK && condition->value &&
-		    (text.len != strlen(condition->value) ||
-			CRYPTO_memcmp(text.p, condition->value, text.len) != 0))
-			result = SCHEME_BAD_FORMAT;
-		scheme_text_clear(&text);
 		if (result != SCHEME_OK) {
 			*where = condition->place.name;
 			return result;
@@ -349,6 +433,20 @@ fill_hmac(struct scheme_look *look, const struct scheme_part *part,
 }
 
 static enum scheme_result
+fill_made(struct scheme_look *look, const struct scheme_part *part,
+    scheme_sink_fn *sink, void *arg)
+{
+	struct buf text = {0};
+	enum scheme_result result = part->maker->make(look, part->words, &text);
+
+	if (text.failed || (result == SCHEME_OK && text.len > 0 &&
+			       sink(arg, text.p, text.len)))
+		result = SCHEME_ERROR;
+	buf_clear(&text);
+	return result;
+}
+
+static enum scheme_result
 give(scheme_sink_fn *sink, void *arg, const void *p, size_t len)
 {
 	return len == 0 || sink(arg, p, len) == 0 ? SCHEME_OK : SCHEME_ERROR;
@@ -405,6 +503,8 @@ fill_part(struct scheme_look *look, const struct scheme_part *part,
 		return fill_body_hash(look, sink, arg);
 	case SCHEME_PART_HMAC:
 		return fill_hmac(look, part, sink, arg);
+	case SCHEME_PART_MADE:
+		return fill_made(look, part, sink, arg);
 	case SCHEME_PART__MAX:
 		break;
 	}

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "scheme_text.h"
 #include "units.h"
 
 const char *const scheme_hash_words[] = {
@@ -97,6 +98,17 @@ scheme_parse_word(
 	(void)scheme_fault(p, "`%s` is none of: %s", value, all ? all : "");
 	buf_clear(&list);
 	return -1;
+}
+
+int
+scheme_parse_separator(struct scheme_parse *p, const char *value)
+{
+	static const char *const words[] = {"comma", "semicolon", "space",
+	    "ampersand", "equals", "colon", "bar", "dot", NULL};
+	static const char characters[] = ",; &=:|.";
+	int word = scheme_parse_word(p, words, value);
+
+	return word < 0 ? -1 : characters[word];
 }
 
 const char *
@@ -231,12 +243,19 @@ scheme_parse_condition(struct scheme_parse *p, const char *text, size_t len,
     struct scheme_condition *condition)
 {
 	static const char open[] = "{param:";
+	static const char body_hash[] = "{sha256hex_body}";
 	const size_t open_len = sizeof(open) - 1;
+	bool absent = len > 0 && *text == '!';
 	const char *equals = memchr(text, '=', len);
 	size_t place_len = equals ? (size_t)(equals - text) : len;
 
-	if (scheme_parse_place(p, text, place_len, &condition->place))
+	if (scheme_parse_place(
+		p, text + absent, place_len - absent, &condition->place))
 		return -1;
+	condition->absent = absent;
+	condition->body_hash = false;
+	if (absent && equals)
+		return scheme_fault(p, "what is not there has no value");
 	if (condition->place.kind == SCHEME_PLACE_SIGNATURE)
 		return scheme_fault(p, "signature: is for timestamps");
 	condition->value = NULL;
@@ -248,6 +267,8 @@ scheme_parse_condition(struct scheme_parse *p, const char *text, size_t len,
 	size_t value_len = len - place_len - 1;
 	if (value_len == 0)
 		return scheme_fault(p, "nothing behind the `=`");
+	condition->body_hash = value_len == strlen(body_hash) &&
+			       memcmp(value, body_hash, value_len) == 0;
 	condition->secret = value_len > open_len + 1 &&
 			    memcmp(value, open, open_len) == 0 &&
 			    value[value_len - 1] == '}';
@@ -290,6 +311,42 @@ hmac_part(struct scheme_parse *p, const char *text, size_t len,
 	    text);
 }
 
+/* {NAME} or {NAME:WORD…} of a maker. */
+static int
+made_part(struct scheme_parse *p, const char *name, size_t len,
+    struct scheme_part *part)
+{
+	size_t skip = strlen(part->maker->name);
+
+	if ((part->maker->form == SCHEME_WORDS_NONE) != (skip == len))
+		return scheme_fault(p, "{%s%s", part->maker->name,
+		    skip == len ? ":…} needs words behind it"
+				: "} has no words behind it");
+	skip += skip < len;
+	part->kind = SCHEME_PART_MADE;
+	part->words =
+	    scheme_parse_words(p, part->maker, name + skip, len - skip);
+	return part->words ? 0 : -1;
+}
+
+/* A pair of the signature's text that a template names. */
+static int
+add_pair(struct scheme_parse *p, const char *name)
+{
+	struct scheme_rules *rules = p->rules;
+
+	if (strcmp(p->key, "template") != 0)
+		return scheme_fault(p, "signature: is for signed texts");
+	for (size_t i = 0; i < rules->n_pairs; i++)
+		if (strcmp(rules->pairs[i], name) == 0)
+			return 0;
+	if (rules->n_pairs == SCHEME_PAIRS_MAX)
+		return scheme_fault(
+		    p, "at most %d signature: places", SCHEME_PAIRS_MAX);
+	rules->pairs[rules->n_pairs++] = name;
+	return 0;
+}
+
 static int
 placeholder(struct scheme_parse *p, const char *name, size_t len,
     struct scheme_part *part)
@@ -311,11 +368,18 @@ placeholder(struct scheme_parse *p, const char *name, size_t len,
 	}
 	if (len > 5 && memcmp(name, "hmac:", 5) == 0)
 		return hmac_part(p, name + 5, len - 5, part);
+	part->maker = scheme_maker(name, strcspn(name, ":}"));
+	if (part->maker)
+		return made_part(p, name, len, part);
 	if (!memchr(name, ':', len))
 		return scheme_fault(
 		    p, "{%.*s} is no placeholder", (int)len, name);
 	part->kind = SCHEME_PART_PLACE;
-	return scheme_parse_place(p, name, len, &part->place);
+	if (scheme_parse_place(p, name, len, &part->place))
+		return -1;
+	return part->place.kind == SCHEME_PLACE_SIGNATURE
+		   ? add_pair(p, part->place.name)
+		   : 0;
 }
 
 /* Read literal text up to the next placeholder.  Its bytes, or NULL. */

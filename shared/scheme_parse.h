@@ -54,6 +54,9 @@ scheme_parse_template(struct scheme_parse *p, const char *text);
 int scheme_parse_handshake(struct scheme_parse *p, const char *text,
     struct scheme_handshake *handshake);
 
+/* The character a word stands for (comma, equals …), or -1 with a fault. */
+int scheme_parse_separator(struct scheme_parse *p, const char *value);
+
 /* The words of scheme_hash, scheme_kind …, in the order of their enums. */
 extern const char *const scheme_hash_words[];
 extern const char *const scheme_kind_words[];

@@ -143,8 +143,8 @@ sign_public(struct signing *s, struct buf *out)
 			       "one in PEM");
 		goto out;
 	}
-	if (scheme_look_fill(&s->look, s->rules->template, scheme_sink_buf,
-		&text, &where) != SCHEME_OK) {
+	if (scheme_look_fill(&s->look, s->look.template, scheme_sink_buf, &text,
+		&where) != SCHEME_OK) {
 		(void)fault(s, "the request has no %s, which is signed", where);
 		goto out;
 	}

@@ -51,10 +51,31 @@ static bool
 is_signature_key(const struct scheme_rules *rules, const char *p, size_t len)
 {
 	for (size_t i = 0; i < rules->n_signature_keys; i++)
+		if (strcmp(rules->signature_keys[i], "*") == 0)
+			return true;
+	for (size_t i = 0; i < rules->n_signature_keys; i++)
 		if (strlen(rules->signature_keys[i]) == len &&
 		    memcmp(rules->signature_keys[i], p, len) == 0)
 			return true;
 	return false;
+}
+
+/* Keep a pair that a template names; it may be there once. */
+static enum scheme_result
+keep_pair(struct scheme_proof *proof, const char *key, size_t key_len,
+    const struct scheme_text *value)
+{
+	const struct scheme_rules *rules = proof->rules;
+
+	for (size_t i = 0; i < rules->n_pairs; i++) {
+		if (strlen(rules->pairs[i]) != key_len ||
+		    memcmp(rules->pairs[i], key, key_len) != 0)
+			continue;
+		if (proof->look.pairs[i].p)
+			return SCHEME_HEADER_TWICE;
+		proof->look.pairs[i] = *value;
+	}
+	return SCHEME_OK;
 }
 
 static enum scheme_result
@@ -73,7 +94,8 @@ take_pair(struct scheme_proof *proof, const char *p, size_t len)
 		return set_timestamp(proof, value, value_len);
 	if (is_signature_key(rules, p, key_len))
 		return add_signature(proof, value, value_len, rules->hash);
-	return SCHEME_OK;
+	return keep_pair(proof, p, key_len,
+	    &(struct scheme_text){.p = value, .len = value_len});
 }
 
 static enum scheme_result
@@ -118,6 +140,33 @@ take_items(struct scheme_proof *proof, const char *p, size_t len)
 		p = next;
 	}
 	return proof->n_signatures > 0 ? SCHEME_OK : SCHEME_BAD_FORMAT;
+}
+
+/* The group of signatures that is to be looked at; their number is noted. */
+static enum scheme_result
+take_group(struct scheme_proof *proof, const char *p, size_t len)
+{
+	char separator = proof->rules->group_separator;
+	const char *end = p + len;
+	const char *group = NULL;
+	size_t group_len = 0;
+
+	while (p < end) {
+		const char *stop = memchr(p, separator, (size_t)(end - p));
+
+		if (!stop)
+			stop = end;
+		if (p < stop && proof->n_groups++ == proof->group) {
+			group = p;
+			group_len = (size_t)(stop - p);
+		}
+		p = stop + 1;
+	}
+	if (!group || proof->n_groups > SCHEME_GROUPS_MAX) {
+		proof->n_groups = 0;
+		return SCHEME_BAD_FORMAT;
+	}
+	return take_items(proof, group, group_len);
 }
 
 static enum scheme_result
@@ -183,6 +232,8 @@ take_text(struct scheme_proof *proof, const struct scheme_place *place,
 		return SCHEME_BAD_FORMAT;
 	p += prefix;
 	len -= prefix;
+	if (rules->group_separator != '\0')
+		return take_group(proof, p, len);
 	if (rules->n_signature_keys > 0 || rules->list_separator != '\0')
 		return take_items(proof, p, len);
 	if (rules->has_algorithms)

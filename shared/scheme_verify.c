@@ -129,8 +129,7 @@ mac(struct scheme_look *look, const EVP_MAC_CTX *keyed, unsigned char *out,
 
 	if (!ctx)
 		return SCHEME_ERROR;
-	result =
-	    scheme_look_fill(look, look->rules->template, sink_mac, ctx, where);
+	result = scheme_look_fill(look, look->template, sink_mac, ctx, where);
 	if (result == SCHEME_OK &&
 	    EVP_MAC_final(ctx, out, &len, EVP_MAX_MD_SIZE) != 1)
 		result = SCHEME_ERROR;
@@ -147,7 +146,7 @@ digest(struct scheme_look *look, enum scheme_hash hash, unsigned char *out,
 
 	if (ctx && EVP_DigestInit_ex(ctx, scheme_md(hash), NULL) == 1)
 		result = scheme_look_fill(
-		    look, look->rules->template, sink_digest, ctx, where);
+		    look, look->template, sink_digest, ctx, where);
 	if (result == SCHEME_OK && EVP_DigestFinal_ex(ctx, out, NULL) != 1)
 		result = SCHEME_ERROR;
 	EVP_MD_CTX_free(ctx);
@@ -225,7 +224,7 @@ make_message(struct scheme_proof *proof)
 	enum scheme_result result = SCHEME_OK;
 
 	if (!proof->has_message)
-		result = scheme_look_fill(&proof->look, proof->rules->template,
+		result = scheme_look_fill(&proof->look, proof->look.template,
 		    scheme_sink_buf, &proof->message, &proof->verdict->where);
 	proof->has_message = result == SCHEME_OK;
 	return result;
@@ -300,11 +299,12 @@ check_one(struct scheme_proof *proof, const struct scheme_key *key,
 /* Any signature under any key will do.  What was wrong with the first stands
  * for all. */
 static enum scheme_result
-check_signatures(struct scheme_proof *proof)
+check_template(struct scheme_proof *proof)
 {
 	enum scheme_result first = SCHEME_ERROR;
 	const char *where = proof->verdict->where;
 
+	proof->verdict->secrets_tried = 0;
 	for (size_t k = 0; k < proof->keys->n; k++) {
 		proof->verdict->secrets_tried++;
 		for (size_t i = 0; i < proof->n_signatures; i++) {
@@ -323,6 +323,29 @@ check_signatures(struct scheme_proof *proof)
 	return first;
 }
 
+/* Any of the texts will do, too. */
+static enum scheme_result
+check_signatures(struct scheme_proof *proof)
+{
+	enum scheme_result first = check_template(proof);
+	enum scheme_result result = first;
+	const char *where = proof->verdict->where;
+
+	for (size_t i = 1; i < proof->rules->n_templates; i++) {
+		if (result == SCHEME_OK || result == SCHEME_ERROR)
+			return result;
+		proof->look.template = proof->rules->templates[i];
+		proof->digest_key = NULL;
+		proof->has_message = false;
+		buf_reset(&proof->message);
+		result = check_template(proof);
+	}
+	if (result == SCHEME_OK || result == SCHEME_ERROR)
+		return result;
+	proof->verdict->where = where;
+	return first;
+}
+
 static enum scheme_result
 check_taken(struct scheme_proof *proof)
 {
@@ -336,29 +359,65 @@ check_taken(struct scheme_proof *proof)
 	return result;
 }
 
-/* Verify by one scheme.  Whether its signature was there at all. */
+/* Find what is to be checked, where this scheme takes the request at all. */
+static enum scheme_result
+take(struct scheme_proof *proof)
+{
+	const char *where;
+	enum scheme_result result =
+	    scheme_look_if(&proof->look, &proof->rules->when, &where);
+
+	if (result == SCHEME_OK || result == SCHEME_ERROR)
+		return result == SCHEME_OK ? scheme_take(proof) : result;
+	proof->verdict->where = proof->rules->signature.v[0].name;
+	return SCHEME_HEADER_MISSING;
+}
+
+/* Verify one group of signatures.  Whether it was there at all. */
+static bool
+verify_group(struct scheme_proof *proof, const struct scheme_request *request)
+{
+	struct scheme_verdict *verdict = proof->verdict;
+	bool is_there;
+
+	scheme_look_init(&proof->look, proof->rules, request);
+	verdict->result = take(proof);
+	is_there = verdict->result == SCHEME_OK;
+	if (is_there)
+		verdict->result = check_taken(proof);
+	scheme_look_clear(&proof->look);
+	OPENSSL_cleanse(proof->digest, sizeof(proof->digest));
+	buf_clear(&proof->message);
+	for (size_t i = 0; i < proof->n_texts; i++)
+		scheme_text_clear(&proof->texts[i]);
+	return is_there;
+}
+
+/* Verify by one scheme: whether its signature was there at all.  What was wrong
+ * with the first group stands for all. */
 static bool
 verify_by(const struct scheme *scheme, const struct scheme_keys *keys,
     const struct scheme_request *request, struct scheme_verdict *verdict)
 {
-	struct scheme_proof proof;
-	bool is_there;
+	bool is_there = false;
+	size_t n = 1;
 
-	*verdict = (struct scheme_verdict){.scheme = scheme, .where = ""};
-	memset(&proof, 0, sizeof(proof));
-	proof.rules = scheme->rules;
-	proof.keys = keys;
-	proof.verdict = verdict;
-	scheme_look_init(&proof.look, scheme->rules, request);
-	verdict->result = scheme_take(&proof);
-	is_there = verdict->result == SCHEME_OK;
-	if (is_there)
-		verdict->result = check_taken(&proof);
-	scheme_look_clear(&proof.look);
-	OPENSSL_cleanse(proof.digest, sizeof(proof.digest));
-	buf_clear(&proof.message);
-	for (size_t i = 0; i < proof.n_texts; i++)
-		scheme_text_clear(&proof.texts[i]);
+	for (size_t i = 0; i < n; i++) {
+		struct scheme_verdict one = {.scheme = scheme, .where = ""};
+		struct scheme_proof proof;
+
+		memset(&proof, 0, sizeof(proof));
+		proof.rules = scheme->rules;
+		proof.keys = keys;
+		proof.verdict = &one;
+		proof.group = i;
+		is_there = verify_group(&proof, request) || is_there;
+		n = proof.n_groups;
+		if (i == 0 || one.result == SCHEME_OK)
+			*verdict = one;
+		if (one.result == SCHEME_OK || one.result == SCHEME_ERROR)
+			break;
+	}
 	return is_there;
 }
 
