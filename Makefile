@@ -12,6 +12,7 @@ TEST_PACKAGES := libcmocka-dev python3 python3-pytest python3-pytest-xdist \
 	openssl jq prometheus mandoc php-cli nodejs clang-format-14 \
 	clang-tidy-14 bash-completion
 DEB_PACKAGES := dpkg-dev debhelper fakeroot lintian debootstrap xz-utils
+INTEROP_PACKAGES := nodejs npm
 
 # short lines; V=1 shows the commands
 V ?= 0
@@ -120,6 +121,9 @@ integration: $(PROGRAMS) $(TOOLS)
 # what takes root; as root it is among the others
 integration-root: ARGS := tests/integration/test_gaff_run.py
 integration-root: integration
+# sign and verify with the providers' own SDKs, which npm downloads once
+interop: $(PROGRAMS) $(TOOLS)
+	@GAFF_BIN=$(abspath $O) tests/tool/interop.sh $(INTEROP_PACKAGES)
 test: unit integration
 # take defences out of the code one by one and see their tests turn red
 sabotage:
@@ -132,7 +136,7 @@ format:
 
 check:
 	@tests/tool/install.sh $(BUILD_PACKAGES) $(TEST_PACKAGES) $(DEB_PACKAGES)
-	@tests/tool/check.sh $O
+	@INTEROP='$(INTEROP)' tests/tool/check.sh $O
 
 # ---- try, install ----
 demo:
@@ -201,6 +205,7 @@ help:
 	@echo 'make check      install what tests need, run all of them, lint'
 	@echo 'make test       unit and integration tests; needs no root, no network'
 	@echo 'make unit       the unit tests alone'
+	@echo 'make interop    against the SDKs of the providers, which npm downloads'
 	@echo 'make sabotage   take defences out one at a time; each must turn a test red'
 	@echo 'make lint       format, sizes, clang-tidy; make format repairs the first'
 	@echo 'make install    to DESTDIR, prefix=$(prefix) and sysconfdir=$(sysconfdir)'
@@ -213,7 +218,7 @@ clean:
 	rm -rf build
 
 .PHONY: all unit-programs tools unit integration integration-root test sabotage \
-	lint format check demo install deb deb-check help clean
+	interop lint format check demo install deb deb-check help clean
 .SECONDARY:
 
 -include $(shell find $O -path $O/deb -prune -o -name "*.d" -print 2>/dev/null)

@@ -1,0 +1,173 @@
+"""gaff and the providers' own SDKs must agree, both ways.
+
+What an SDK signs is sent through nginx, a gateway and a worker; what gaff signs
+(gaff sign, gaff send, a signed `post`) is verified by the SDK.  A changed byte
+must turn either of them against it.  Turns red when: a section of
+conf/schemes.conf says anything else than the provider does.
+"""
+
+import itertools
+import json
+import time
+
+import pytest
+from kit.receiver import Receiver
+from kit.wait import until
+from providers import PROVIDERS, URL, tampered
+from sdk import Sdk
+
+PATIENCE = 30
+ids = itertools.count(time.time_ns() // 1000)
+
+SOURCE = """
+[source {sdk}]
+scheme = {scheme}
+secret = {gateway}
+{more}
+[route {sdk}]
+source = hub
+type = {sdk}
+post = {url}/{sdk}
+sign = {scheme}
+sign_secret = {private}
+"""
+
+HUB = """
+[source hub]
+scheme = token
+secret = {token}
+type = header:x-kind
+"""
+TOKEN = "s3same-0pen-s3same"
+
+
+class Setup:
+    """A site with a source and a route for every provider, and the SDKs."""
+
+    def __init__(self, site):
+        self.site = site
+        self.keys = {p.sdk: p.keys() for p in PROVIDERS}
+        self.receiver = Receiver()
+        self.sdk = Sdk(site.path("sdk.log"))
+        site.up(HUB.format(token=site.secret("hub", TOKEN))
+                + "".join(map(self.section, PROVIDERS)))
+        self.server = site.server("nginx")
+
+    def section(self, p):
+        keys = self.keys[p.sdk]
+        return SOURCE.format(
+            sdk=p.sdk, scheme=p.name, more=p.source,
+            url=f"http://127.0.0.1:{self.receiver.port}",
+            gateway=self.site.secret(p.sdk, keys.gateway),
+            private=self.site.secret(self.private(p), keys.private))
+
+    @staticmethod
+    def private(p):
+        return p.sdk + ".private"
+
+    def close(self):
+        self.sdk.close()
+        self.receiver.close()
+
+    def ask(self, p, do, body, headers, now, url=None):
+        return self.sdk.ask(
+            sdk=p.sdk, do=do, secret=self.keys[p.sdk].sdk, body=body,
+            headers=headers, now=now, url=url or f"{URL}/hooks/{p.sdk}")
+
+    def sdk_agrees(self, p, body, headers, now, url=None):
+        """The SDK takes it for genuine, and another body not."""
+        good = self.ask(p, "verify", body, headers, now, url)
+        assert good == {"valid": True}, (headers, body)
+        bad = self.ask(p, "verify", tampered(body), headers, now, url)
+        assert bad["valid"] is False, (headers, body)
+
+    def gateway_agrees(self, p, i, body, headers):
+        """nginx, gateway and worker do the same, and store the event."""
+        path, headers = f"/hooks/{p.sdk}", list(headers.items())
+        bad = self.server.post(path, headers, tampered(body).encode())
+        assert bad.status == 401, (bad, headers)
+        good = self.server.post(path, headers, body.encode())
+        assert good.status == 200, (good, headers, self.site.gateways[0].tail())
+        assert good.json()["status"] == "accepted", good
+        event = self.site.show(good.json()["id"])
+        found = (event["source"], event["key"], event["type"],
+                 event["body_bytes"])
+        assert found == (p.sdk, i if p.keyed else "", p.kind,
+                         len(body.encode())), event
+
+    def received(self, path):
+        return [r for r in self.receiver.got() if r.path == path]
+
+
+@pytest.fixture(scope="module")
+def setup(shared_site):
+    setup = Setup(shared_site)
+    yield setup
+    setup.close()
+
+
+def request_of(p):
+    """(id, body, headers beside the signature, time)"""
+    i = str(next(ids))
+    headers = {"content-type": "application/json", **p.headers(i)}
+    return i, p.text(i), headers, int(time.time())
+
+
+def each(providers):
+    return pytest.mark.parametrize("p", providers, ids=lambda p: p.sdk)
+
+
+@each([p for p in PROVIDERS if p.signs])
+def test_sdk_signs(setup, p):
+    i, body, headers, now = request_of(p)
+    signed = setup.ask(p, "sign", body, headers, now)
+    assert "headers" in signed, signed
+    setup.gateway_agrees(p, i, body, {**headers, **signed["headers"]})
+
+
+@each(PROVIDERS)
+def test_gaff_signs(setup, p):
+    i, body, headers, now = request_of(p)
+    options = [x for name, value in headers.items()
+               for x in ("--header", f"{name}: {value}")]
+    signed = setup.site.gaff(
+        "sign", "--scheme", p.name, "--id", i, "--at", str(now),
+        "--secret", f"file:secrets/{setup.private(p)}", "--json",
+        "--url", f"{URL}/hooks/{p.sdk}", "--body", "-", *options,
+        stdin=body.encode()).stdout
+    headers.update(json.loads(signed))
+    setup.sdk_agrees(p, body, headers, now)
+    setup.gateway_agrees(p, i, body, headers)
+
+
+@each(PROVIDERS)
+def test_gaff_sends(setup, p):
+    i, body, headers, now = request_of(p)
+    del headers["content-type"]
+    options = [x for name, value in headers.items()
+               for x in ("--header", f"{name}: {value}")]
+    to = f"http://127.0.0.1:{setup.receiver.port}/sent/{p.sdk}"
+    setup.site.gaff(
+        "send", "--scheme", p.name, "--to", to, "--key", i,
+        "--secret", f"file:secrets/{setup.private(p)}",
+        "--content-type", "application/json", "--body", "-", *options,
+        stdin=body.encode())
+    got, = setup.received(f"/sent/{p.sdk}")
+    assert got.body.decode() == body
+    setup.sdk_agrees(p, body, got.headers, now, to)
+
+
+@each(PROVIDERS)
+def test_gaff_posts(setup, p):
+    """A route with `sign`: the receiver may use the provider's SDK."""
+    i, body, headers, now = request_of(p)
+    answer = setup.server.post("/hooks/hub", [
+        ("Authorization", "Bearer " + TOKEN), ("X-Kind", p.sdk),
+        *headers.items()], body.encode())
+    assert answer.status == 200, answer
+    until(lambda: setup.received(f"/{p.sdk}"), f"{p.sdk} is posted",
+          PATIENCE, found=lambda: setup.site.workers["local"].tail(5))
+    got = setup.received(f"/{p.sdk}")[0]
+    assert got.body.decode() == body
+    setup.sdk_agrees(p, body, got.headers, now,
+                     f"http://127.0.0.1:{setup.receiver.port}/{p.sdk}")
