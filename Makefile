@@ -60,7 +60,7 @@ RUN := exec rights run_body run_env run_request run_rules run_user spawner
 LIB_OBJS := $(SHARED:%=$O/shared/%.o) $O/schemes_conf.o
 FCGI_OBJS := $(FCGI:%=$O/fcgi/%.o)
 WORKER_OBJS := $(WORKER:%=$O/worker/%.o)
-CLI_OBJS := $(CLI:%=$O/cli/%.o)
+CLI_OBJS := $(CLI:%=$O/cli/%.o) $O/samples_json.o
 
 LIBS := -lzmq -ljansson -lcrypto
 FCGI_LIBS := -lfcgi $(LIBS)
@@ -88,8 +88,10 @@ $O/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-# conf/schemes.conf as bytes: _binary_conf_schemes_conf_start and _end
+# files as bytes: _binary_conf_schemes_conf_start and _end
 $O/schemes_conf.o: conf/schemes.conf
+$O/samples_json.o: conf/samples.json
+$O/schemes_conf.o $O/samples_json.o:
 	@mkdir -p $(@D)
 	$(call say,LD)$(LD) -r -b binary -z noexecstack -o $@ $<
 
@@ -128,6 +130,10 @@ test: unit integration
 # take defences out of the code one by one and see their tests turn red
 sabotage:
 	@tests/tool/sabotage.sh $(ARGS)
+
+# a page of all built-in schemes; the unit tests tell when it is stale
+docs/PROVIDERS.md: $O/gaff
+	@$O/gaff schemes --markdown >$@
 
 lint:
 	@tests/tool/lint.sh -std=c11 $(ALL_CPPFLAGS)

@@ -8,13 +8,16 @@
 
 #include "../shared/scheme.h"
 #include "cmd.h"
+#include "explain.h"
 #include "offline.h"
 #include "out.h"
 
-static bool json;
+static bool json, markdown;
 
 static const struct option_spec specs[] = {
     {"json", OPTION_FLAG, &json, NULL, "print JSON"},
+    {"markdown", OPTION_FLAG, &markdown, NULL,
+	"print the page docs/PROVIDERS.md of the built-in ones"},
     {NULL},
 };
 
@@ -22,7 +25,7 @@ static const struct options options = {
     .verb = "schemes",
     .operands = "[NAME]",
     .about = "List the signature schemes, those of [scheme] sections of -c "
-	     "FILE too;\nor explain one and print its section.",
+	     "FILE too;\nor explain one and print what to paste.",
     .specs = specs,
     .max_operands = 1,
 };
@@ -33,22 +36,6 @@ get(const struct scheme *scheme, const char *key, const char *otherwise)
 	const char *value = scheme_get(scheme, key);
 
 	return value ? value : otherwise;
-}
-
-static bool
-is(const struct scheme *scheme, const char *key, const char *value)
-{
-	return strcmp(get(scheme, key, ""), value) == 0;
-}
-
-/* All values of a key with `between` between them. */
-static void
-print_all(const struct scheme *scheme, const char *key, const char *between)
-{
-	const char *value;
-
-	for (size_t i = 0; (value = scheme_value(scheme, key, i)); i++)
-		printf("%s%s", i > 0 ? between : "", value);
 }
 
 /* ---- all ---- */
@@ -82,14 +69,12 @@ scheme_json(const struct scheme *scheme)
 static void
 add_row(struct out_table *table, const struct scheme *scheme)
 {
-	const char *kind = get(scheme, "kind", "");
 	int64_t tolerance_ms = scheme_tolerance_ms(scheme);
+	struct buf kind = {0};
 
+	explain_kind(scheme, &kind);
 	out_cell(table, scheme_name(scheme));
-	if (strcmp(kind, "hmac") == 0)
-		out_cellf(table, "hmac-%s", get(scheme, "hash", "sha256"));
-	else
-		out_cell(table, kind);
+	out_cell(table, buf_str(&kind) ? kind.p : "?");
 	out_cell(table, get(scheme, "template", "-"));
 	if (tolerance_ms > 0)
 		out_cellf(table, "%llds", (long long)(tolerance_ms / 1000));
@@ -97,6 +82,7 @@ add_row(struct out_table *table, const struct scheme *scheme)
 		out_cell(table, "-");
 	out_cell(table, get(scheme, "evidence", "-"));
 	out_cell(table, get(scheme, "title", ""));
+	buf_clear(&kind);
 }
 
 /* The i-th of the configuration's schemes and then of the built-in ones that
@@ -143,127 +129,23 @@ list(const struct config *config)
 
 /* ---- one, in words ---- */
 
-static void
-explain_signature(const struct scheme *scheme)
+static int
+print(struct buf *text)
 {
-	static const struct {
-		const char *kind;
-		const char *text;
-	} rows[] = {
-	    {"hmac",
-		"The sender makes an HMAC (%s) under the shared secret of"},
-	    {"hash",
-		"The sender makes a digest (%s, with the secret in it) of"},
-	    {"ed25519", "The sender signs with its Ed25519 key"},
-	    {"ecdsa", "The sender signs with its ECDSA P-256 key (%s)"},
-	    {"rsa", "The sender signs with its RSA key (%s)"},
-	};
+	bool whole = buf_str(text) != NULL;
 
-	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		const char *s = strstr(rows[i].text, "%s");
-
-		if (!is(scheme, "kind", rows[i].kind))
-			continue;
-		if (s)
-			printf("%.*s%s%s\n", (int)(s - rows[i].text),
-			    rows[i].text, get(scheme, "hash", "sha256"), s + 2);
-		else
-			puts(rows[i].text);
-		printf("    %s\n", get(scheme, "template", ""));
-		printf(
-		    "and sends it as %s in ", get(scheme, "encoding", "hex"));
-		print_all(scheme, "signature", " or ");
-		if (scheme_get(scheme, "prefix"))
-			printf(", behind `%s`", get(scheme, "prefix", ""));
-		if (scheme_get(scheme, "signature_key")) {
-			printf(", as ");
-			print_all(scheme, "signature_key", " or ");
-			printf(" in a list of pairs");
-		}
-		puts(".");
-		return;
-	}
-	if (is(scheme, "kind", "none")) {
-		puts("Nothing is verified: a source needs `allow` or "
-		     "`unverified = yes`.");
-		return;
-	}
-	printf("The sender gives the %s itself in ",
-	    is(scheme, "kind", "basic") ? "user and password" : "secret");
-	print_all(scheme, "signature", " or ");
-	if (!is(scheme, "kind", "basic") && scheme_get(scheme, "auth_scheme"))
-		printf(" (in authorization behind `%s`)",
-		    get(scheme, "auth_scheme", ""));
-	puts(".  The body is not signed.");
-}
-
-static void
-explain_secret(const struct scheme *scheme)
-{
-	const char *encoding = get(scheme, "secret_encoding", "text");
-
-	if (strcmp(encoding, "text") != 0) {
-		printf("The secret is %s", encoding);
-		if (scheme_get(scheme, "secret_prefix"))
-			printf(
-			    " behind `%s`", get(scheme, "secret_prefix", ""));
-		puts(".");
-	} else if (is(scheme, "kind", "basic")) {
-		puts("The secret is written user:password.");
-	} else if (!scheme_is_none(scheme)) {
-		puts("The secret is taken as it stands.");
-	}
-}
-
-static void
-explain_time(const struct scheme *scheme)
-{
-	int64_t tolerance_ms = scheme_tolerance_ms(scheme);
-
-	if (scheme_is_none(scheme))
-		return;
-	if (tolerance_ms == 0) {
-		puts("No time is checked: who has seen a request can send it "
-		     "again.");
-		return;
-	}
-	printf("The time in ");
-	print_all(scheme, "timestamp", " or ");
-	printf(" may differ from the clock by %lld s%s.\n",
-	    (long long)(tolerance_ms / 1000),
-	    is(scheme, "direction", "past") ? " into the past"
-					    : " in either direction");
-}
-
-static void
-explain_event(const struct scheme *scheme)
-{
-	if (scheme_get(scheme, "id")) {
-		printf("The event's id is ");
-		print_all(scheme, "id", ", else ");
-		puts(scheme_key_signed(scheme)
-			 ? "; it is signed."
-			 : "; it is not signed, so a\ncopy is an event with "
-			   "the same id and the same body.");
-	} else {
-		puts("Events have no id: every request is one of its own.");
-	}
-	if (scheme_get(scheme, "type")) {
-		printf("Its type is ");
-		print_all(scheme, "type", ", else ");
-		puts(".");
-	}
-	if (scheme_get(scheme, "handshake")) {
-		printf("Answered at once: ");
-		print_all(scheme, "handshake", "\n    and ");
-		puts("");
-	}
+	if (whole)
+		(void)fwrite(text->p, 1, text->len, stdout);
+	else
+		fputs("gaff schemes: no memory\n", stderr);
+	buf_clear(text);
+	return whole ? CMD_DONE : CMD_FAILED;
 }
 
 static int
 explain(const struct scheme *scheme)
 {
-	struct buf section = {0};
+	struct buf text = {0};
 
 	if (json) {
 		json_t *object = scheme_json(scheme);
@@ -272,18 +154,16 @@ explain(const struct scheme *scheme)
 		json_decref(object);
 		return CMD_DONE;
 	}
-	printf("%s: %s\n\n", scheme_name(scheme),
+	(void)buf_printf(&text, "%s: %s\n\n", scheme_name(scheme),
 	    get(scheme, "title", "a scheme of your own"));
-	explain_signature(scheme);
-	explain_secret(scheme);
-	explain_time(scheme);
-	explain_event(scheme);
-	scheme_print(scheme, &section);
-	if (!buf_str(&section))
-		return CMD_FAILED;
-	printf("\n%s", buf_str(&section));
-	buf_clear(&section);
-	return CMD_DONE;
+	explain_scheme(scheme, &text);
+	(void)buf_add_str(&text, "\nTo use it, in gaff.conf:\n\n");
+	explain_source(scheme, &text);
+	(void)buf_add_str(&text, "\nThe rule; a source may override any key, "
+				 "and a section like this one of\nanother name "
+				 "is a scheme of your own:\n\n");
+	scheme_print(scheme, &text);
+	return print(&text);
 }
 
 /* The configuration, where one is named.  0, or -1 after its faults. */
@@ -313,6 +193,12 @@ cmd_schemes(int argc, char **argv)
 
 	if (first <= 0)
 		return options_exit(first);
+	if (markdown) {
+		struct buf page = {0};
+
+		explain_page(&page);
+		return print(&page);
+	}
 	if (first < argc) {
 		scheme = offline_scheme("schemes", argv[first], &config);
 		if (scheme)

@@ -11,7 +11,7 @@
 #include "out.h"
 #include "send.h"
 
-static struct option_list headers;
+static struct option_list headers, params;
 static struct send_plan plan = {
     .headers = &headers, .count = 1, .concurrency = 0};
 static const char *source_name, *scheme_option, *secret_text, *to, *body_path;
@@ -23,6 +23,8 @@ static const struct option_spec specs[] = {
     {"scheme", OPTION_TEXT, &scheme_option, "NAME", "as this provider"},
     {"secret", OPTION_TEXT, &secret_text, "SECRET",
 	"file:PATH, env:NAME, base64:TEXT or the bare text"},
+    {"param", OPTION_LIST, &params, "NAME=VALUE",
+	"list; a {param:NAME} of the --scheme"},
     {"to", OPTION_TEXT, &to, "URL",
 	"send there; an origin gets the source's path appended"},
     {"type", OPTION_TEXT, &plan.type, "TYPE", "type of the event"},
@@ -56,7 +58,9 @@ static const struct options options = {
 /* What was opened for the plan. */
 struct made {
 	struct config *config;
+	struct scheme *scheme;    /* with --param */
 	struct scheme_keys *keys; /* from --secret */
+	struct sample sample;
 	struct buf url;
 	struct buf signed_url;
 	struct buf body;
@@ -139,26 +143,38 @@ use_source(struct made *made)
 	return set_url(source, made);
 }
 
+/* A copy of --scheme with each --param. */
+static int
+open_scheme(struct made *made)
+{
+	const struct scheme *scheme =
+	    offline_scheme("send", scheme_option, &made->config);
+	char error[SCHEME_ERROR_SIZE];
+
+	if (scheme == NULL)
+		return CMD_FAILED;
+	made->scheme = scheme_new(scheme_name(scheme), scheme);
+	if (made->scheme == NULL)
+		return CMD_FAILED;
+	for (size_t i = 0; i < params.n; i++)
+		if (scheme_set(made->scheme, "param", params.items[i], error) !=
+		    0)
+			return options_complain(&options, "%s", error);
+	if (scheme_wanted_signed(made->scheme) != NULL)
+		return options_complain(&options,
+		    "--scheme %s needs --param %s=VALUE", scheme_option,
+		    scheme_wanted_signed(made->scheme));
+	plan.scheme = made->scheme;
+	return CMD_DONE;
+}
+
 static int
 use_scheme(struct made *made)
 {
-	int status;
+	int status = open_scheme(made);
 
-	plan.scheme = scheme_builtin(scheme_option);
-	if (plan.scheme == NULL) {
-		made->config = call_load(CONFIG_ROLE_NONE);
-		if (made->config == NULL)
-			return CMD_FAILED;
-		plan.scheme = config_scheme(made->config, scheme_option);
-	}
-	if (plan.scheme == NULL) {
-		fprintf(stderr,
-		    "gaff send: there is no scheme \"%s\" (gaff schemes lists "
-		    "them)\n",
-		    scheme_option);
-		return CMD_FAILED;
-	}
-	status = set_url(NULL, made);
+	if (status == CMD_DONE)
+		status = set_url(NULL, made);
 	if (status != CMD_DONE || scheme_is_none(plan.scheme))
 		return status;
 	if (secret_text == NULL)
@@ -181,11 +197,13 @@ make_plan(struct made *made)
 	status = source_name != NULL ? use_source(made) : use_scheme(made);
 	if (status != CMD_DONE)
 		return status;
+	if (sample_init(&made->sample, plan.scheme) != 0)
+		return CMD_FAILED;
+	plan.sample = &made->sample;
 	if (plan.type == NULL)
-		plan.type = sample_type(scheme_name(plan.scheme));
+		plan.type = made->sample.type;
 	if (plan.content_type == NULL)
-		plan.content_type =
-		    sample_content_type(scheme_name(plan.scheme));
+		plan.content_type = sample_content_type(&made->sample);
 	if (plan.key != NULL && strlen(plan.key) >= SAMPLE_KEY_SIZE)
 		return options_complain(&options, "--key is too long");
 	if (body_path != NULL && file_read(body_path, &made->body) != 0)
@@ -373,7 +391,9 @@ cmd_send(int argc, char **argv)
 	status = make_plan(&made);
 	if (status == CMD_DONE)
 		status = probe ? ask_endpoint() : send_all();
+	sample_clear(&made.sample);
 	scheme_keys_free(made.keys);
+	scheme_free(made.scheme);
 	config_unref(made.config);
 	buf_clear(&made.url);
 	buf_clear(&made.signed_url);

@@ -15,6 +15,17 @@ enum { SECRETS_MAX = 2 * OPTION_LIST_MAX };
 
 #define AT_MAX INT64_C(253402300799) /* the last second of the year 9999 */
 
+static void
+complain_scheme(const char *verb, const struct config *config, const char *name)
+{
+	const char *nearest = config_scheme_nearest(config, name);
+
+	fprintf(stderr,
+	    "gaff %s: no scheme %s%s%s%s; `gaff schemes` lists them\n", verb,
+	    name, nearest ? " (" : "", nearest ? nearest : "",
+	    nearest ? "?)" : "");
+}
+
 const struct scheme *
 offline_scheme(const char *verb, const char *name, struct config **config)
 {
@@ -33,9 +44,7 @@ offline_scheme(const char *verb, const char *name, struct config **config)
 	if (!scheme && !*config && getenv("GAFF_CONFIG"))
 		fprintf(stderr, "%s", errors.len > 0 ? buf_str(&errors) : "");
 	else if (!scheme)
-		fprintf(stderr,
-		    "gaff %s: no scheme %s; `gaff schemes` lists them\n", verb,
-		    name);
+		complain_scheme(verb, *config, name);
 	buf_clear(&errors);
 	return scheme;
 }

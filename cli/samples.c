@@ -1,186 +1,267 @@
 #include "samples.h"
 
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../shared/clock.h"
 #include "../shared/event.h"
+#include "payload.h"
 
-/* In a body {key} {type} {action} {seconds} {time} stand for the event's. */
-struct sample {
-	const char *scheme;
-	const char *type;
-	const char *content_type;
-	const char *key_prefix; /* "": a UUID as it is */
-	const char *body;
-};
+/* conf/samples.json, put in by the linker, which chooses these names. */
+/* NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming) */
+extern const char _binary_conf_samples_json_start[];
+extern const char _binary_conf_samples_json_end[];
 
-static const char github_body[] =
-    "{\"ref\":\"refs/heads/main\",{action}"
-    "\"before\":\"6113728f27ae82c7b1a177c8d03f9e96e0adf246\","
-    "\"after\":\"59b20b8d5c6ff8d09518454d4dd8b7b30f095ab5\","
-    "\"repository\":{\"id\":186853002,\"name\":\"shop\","
-    "\"full_name\":\"octo-org/shop\",\"private\":false,"
-    "\"default_branch\":\"main\"},"
-    "\"pusher\":{\"name\":\"octocat\",\"email\":\"octocat@example.com\"},"
-    "\"sender\":{\"login\":\"octocat\",\"id\":583231,\"type\":\"User\"},"
-    "\"commits\":[{\"id\":\"59b20b8d5c6ff8d09518454d4dd8b7b30f095ab5\","
-    "\"message\":\"Update README.md\",\"timestamp\":\"{time}\","
-    "\"author\":{\"name\":\"Mona Lisa\",\"email\":\"mona@example.com\"},"
-    "\"added\":[],\"removed\":[],\"modified\":[\"README.md\"]}]}";
+/* NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming) */
 
-static const char stripe_body[] =
-    "{\n  \"id\": \"{key}\",\n  \"object\": \"event\",\n"
-    "  \"api_version\": \"2024-06-20\",\n  \"created\": {seconds},\n"
-    "  \"data\": {\n    \"object\": {\n"
-    "      \"id\": \"in_1NxGf2LkdIwHu7ixT3wq0pVZ\",\n"
-    "      \"object\": \"invoice\",\n      \"amount_paid\": 2000,\n"
-    "      \"currency\": \"eur\",\n"
-    "      \"customer\": \"cus_OklVXbbTOWDgsM\",\n"
-    "      \"paid\": true,\n      \"status\": \"paid\"\n    }\n  },\n"
-    "  \"livemode\": false,\n  \"pending_webhooks\": 1,\n"
-    "  \"request\": {\n    \"id\": \"req_kP2XnVqKkDNNbR\",\n"
-    "    \"idempotency_key\": null\n  },\n  \"type\": \"{type}\"\n}";
-
-static const char slack_body[] =
-    "{\"token\":\"XXYYZZ\",\"team_id\":\"T0001\",\"api_app_id\":\"A0001\","
-    "\"event\":{\"type\":\"{type}\",\"user\":\"U061F7AUR\","
-    "\"text\":\"<@U0LAN0Z89> is it everything a river should be?\","
-    "\"ts\":\"{seconds}.000100\",\"channel\":\"C0LAN2Q65\","
-    "\"event_ts\":\"{seconds}.000100\"},\"type\":\"event_callback\","
-    "\"event_id\":\"{key}\",\"event_time\":{seconds},"
-    "\"authorizations\":[{\"enterprise_id\":null,\"team_id\":\"T0001\","
-    "\"user_id\":\"U0LAN0Z89\",\"is_bot\":true}]}";
-
-static const char shopify_body[] =
-    "{\"id\":820982911946154508,"
-    "\"admin_graphql_api_id\":\"gid:\\/\\/shopify\\/Order\\/"
-    "820982911946154508\",\"created_at\":\"{time}\",\"currency\":\"EUR\","
-    "\"email\":\"jon@example.com\",\"financial_status\":\"paid\","
-    "\"name\":\"#9999\",\"total_price\":\"388.00\","
-    "\"line_items\":[{\"id\":487817672276298554,"
-    "\"title\":\"Aviator sunglasses\",\"quantity\":1,\"price\":\"89.99\","
-    "\"sku\":\"SKU2006-001\"}],\"test\":true}";
-
-static const char standard_body[] =
-    "{\"type\":\"{type}\",\"timestamp\":\"{time}\",\"data\":{"
-    "\"id\":\"1f81eb52-5198-4599-803e-771906343485\","
-    "\"email\":\"jon@example.com\",\"active\":true}}";
-
-static const char plain_body[] = "{\"id\":\"{key}\",\"type\":\"{type}\","
-				 "\"created\":\"{time}\",\"data\":{}}";
-
-static const struct sample samples[] = {
-    {"github", "push", "application/json", "", github_body},
-    {"stripe", "invoice.paid", "application/json; charset=utf-8", "evt_",
-	stripe_body},
-    {"slack", "app_mention", "application/json", "Ev", slack_body},
-    {"shopify", "orders/paid", "application/json", "", shopify_body},
-    {"standard-webhooks", "user.created", "application/json", "msg_",
-	standard_body},
-};
-
-static const struct sample plain = {
-    "", "test.event", "application/json", "msg_", plain_body};
-
-static const struct sample *
-find_sample(const char *scheme)
+static json_t *
+load(void)
 {
-	for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++)
-		if (strcmp(samples[i].scheme, scheme) == 0)
-			return &samples[i];
-	return &plain;
+	const char *start = _binary_conf_samples_json_start;
+
+	return json_loadb(
+	    start, (size_t)(_binary_conf_samples_json_end - start), 0, NULL);
 }
 
-const char *
-sample_type(const char *scheme)
+/* ---- a sample for a scheme that has none ---- */
+
+/* Put `text` at each place of a value ("json:/a json:/b?") that is in the
+ * body; of several the second takes what stands behind the type's dot. */
+static int
+put_places(struct sample *sample, json_t **body, const char *value,
+    const char *const texts[2])
 {
-	return find_sample(scheme)->type;
+	size_t n = 0;
+
+	for (; *value != '\0'; n++) {
+		size_t len = strcspn(value, " ?");
+		char *place = strndup(value, len);
+		const char *text = texts[n > 0];
+		int rc = place ? 0 : -1;
+
+		if (rc == 0 && strncmp(place, "json:", 5) == 0)
+			rc = payload_put(body, place + 5, text);
+		else if (rc == 0 && strncmp(place, "form:", 5) == 0 &&
+			 (*body == NULL || sample->form)) {
+			sample->form = true;
+			if (!*body)
+				*body = json_object();
+			rc = json_object_set_new(
+			    *body, place + 5, json_string(text));
+		}
+		free(place);
+		if (rc != 0)
+			return -1;
+		value += len + strspn(value + len, "? ");
+	}
+	return 0;
 }
 
-const char *
-sample_content_type(const char *scheme)
+/* The places that a template names: words in braces, `*` behind some. */
+static int
+put_signed(struct sample *sample, json_t **body, const char *template)
 {
-	return find_sample(scheme)->content_type;
+	static const char *const texts[2] = {"{uuid}", "{uuid}"};
+	int rc = 0;
+
+	while (rc == 0 && *template != '\0') {
+		size_t len = strcspn(template, "{} *");
+		char *place = strndup(template, len);
+
+		rc = place ? put_places(sample, body, place, texts) : -1;
+		free(place);
+		template += len + (template[len] != '\0');
+	}
+	return rc;
+}
+
+/* A body with everything where the scheme looks for it. */
+static json_t *
+make_body(struct sample *sample, const struct scheme *scheme)
+{
+	static const struct {
+		const char *key;
+		const char *texts[2];
+	} rows[] = {
+	    {"id", {"{key}", "{key}"}},
+	    {"type", {"{type}", "{action}"}},
+	    {"timestamp", {"{seconds}", ""}},
+	};
+
+	static const char *const joined[2] = {"{event}", "{action}"};
+	const char *template = scheme_get(scheme, "template");
+	const char *unit = scheme_get(scheme, "timestamp_unit");
+	json_t *body = NULL;
+	int rc = 0;
+
+	if (template && strstr(template, "{sorted_form_params}")) {
+		sample->form = true;
+		body = json_object();
+	}
+	if (template)
+		rc = put_signed(sample, &body, template);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *value = scheme_get(scheme, rows[i].key);
+		const char *const *texts = rows[i].texts;
+		static const char *const millis[2] = {"{millis}", ""};
+
+		if (i == 1 && value && strchr(value, ' '))
+			texts = joined;
+		if (i == 2 && unit && strcmp(unit, "ms") == 0)
+			texts = millis;
+		if (rc == 0 && value)
+			rc = put_places(sample, &body, value, texts);
+	}
+	if (rc == 0 && !body)
+		body = json_pack("{s:s, s:s}", "id", "{key}", "type", "{type}");
+	if (rc == 0 && json_is_object(body))
+		rc =
+		    json_object_set_new(body, "created", json_string("{time}"));
+	if (rc == 0)
+		return body;
+	json_decref(body);
+	return NULL;
+}
+
+/* ---- one ---- */
+
+/* The file's entry for this scheme, or for what stands before its dot. */
+static json_t *
+find(const json_t *all, const char *name)
+{
+	json_t *entry = json_object_get(all, name);
+	char *base;
+
+	if (entry || !strchr(name, '.'))
+		return entry;
+	base = strndup(name, strcspn(name, "."));
+	entry = base ? json_object_get(all, base) : NULL;
+	free(base);
+	return entry;
+}
+
+static const char *
+text_of(const json_t *entry, const char *name)
+{
+	const char *text = json_string_value(json_object_get(entry, name));
+
+	return text ? text : "";
 }
 
 int
-sample_key(const char *scheme, char key[SAMPLE_KEY_SIZE])
+sample_init(struct sample *sample, const struct scheme *scheme)
 {
-	const char *prefix = find_sample(scheme)->key_prefix;
-	char text[EVENT_ID_TEXT_SIZE];
+	json_t *all = load(), *entry = find(all, scheme_name(scheme));
+
+	*sample = (struct sample){.type = "test.event", .key = "msg_"};
+	if (entry) {
+		sample->own = json_incref(entry);
+		sample->type = text_of(entry, "type");
+		sample->key = text_of(entry, "key");
+		sample->form = json_is_true(json_object_get(entry, "form"));
+		sample->body = json_object_get(entry, "body");
+	} else {
+		sample->own = make_body(sample, scheme);
+		sample->body = sample->own;
+	}
+	json_decref(all);
+	return sample->body ? 0 : -1;
+}
+
+void
+sample_clear(struct sample *sample)
+{
+	json_decref(sample->own);
+	*sample = (struct sample){0};
+}
+
+const char *
+sample_content_type(const struct sample *sample)
+{
+	return sample->form ? "application/x-www-form-urlencoded"
+			    : "application/json";
+}
+
+static int
+make_uuid(char text[EVENT_ID_TEXT_SIZE])
+{
 	uint8_t id[EVENT_ID_LEN];
-	size_t len;
 
 	if (event_id_new(clock_wall_ms(), id) != 0)
 		return -1;
 	event_id_format(id, text);
-	len = (size_t)snprintf(key, SAMPLE_KEY_SIZE, "%s", prefix);
+	return 0;
+}
+
+int
+sample_key(const struct sample *sample, char key[SAMPLE_KEY_SIZE])
+{
+	bool number = strcmp(sample->key, "#") == 0;
+	char text[EVENT_ID_TEXT_SIZE];
+	uint64_t value = 0;
+	uint8_t id[EVENT_ID_LEN];
+	size_t len;
+
+	if (number) {
+		if (event_id_new(clock_wall_ms(), id) != 0)
+			return -1;
+		/* the last bytes are random: 15 digits, as a double holds */
+		for (size_t i = EVENT_ID_LEN - 7; i < EVENT_ID_LEN; i++)
+			value = value << 8 | id[i];
+		snprintf(key, SAMPLE_KEY_SIZE, "%" PRIu64,
+		    value % UINT64_C(900000000000000) +
+			UINT64_C(100000000000000));
+		return 0;
+	}
+	if (make_uuid(text) != 0)
+		return -1;
+	len = (size_t)snprintf(key, SAMPLE_KEY_SIZE, "%s", sample->key);
 	for (const char *p = text; *p != '\0'; p++)
-		if (*p != '-' || prefix[0] == '\0')
+		if (*p != '-' || sample->key[0] == '\0')
 			key[len++] = *p;
 	key[len] = '\0';
 	return 0;
 }
 
-/* The text a placeholder stands for, in `out`. */
-static void
-put_value(const char *name, size_t len, const char *const values[][2],
-    struct buf *out)
-{
-	for (size_t i = 0; values[i][0] != NULL; i++)
-		if (strlen(values[i][0]) == len &&
-		    memcmp(values[i][0], name, len) == 0)
-			buf_add_str(out, values[i][1]);
-}
-
-/* GitHub's type is the header's event and the body's action. */
-static void
-make_action(const char *type, struct buf *out)
-{
-	const char *dot = strchr(type, '.');
-
-	if (dot == NULL)
-		return;
-	buf_add_str(out, "\"action\":\"");
-	buf_add_json(out, dot + 1, strlen(dot + 1));
-	buf_add_str(out, "\",");
-}
-
 int
-sample_body(const char *scheme, const char *type, const char *key,
+sample_body(const struct sample *sample, const char *type, const char *key,
     int64_t wall_ms, struct buf *out)
 {
-	struct buf action = {0}, type_json = {0}, key_json = {0};
-	const char *p = find_sample(scheme)->body, *end;
-	char seconds[24], time[CLOCK_TEXT_SIZE];
+	char seconds[24], millis[24], time[CLOCK_TEXT_SIZE];
+	char uuid[EVENT_ID_TEXT_SIZE] = "";
+	const char *dot = strchr(type, '.');
+	char *event = strndup(type, strcspn(type, "."));
+	char *text = NULL;
+	json_t *body = NULL;
 	int result = -1;
 
 	clock_format(wall_ms, time);
-	snprintf(seconds, sizeof(seconds), "%lld", (long long)wall_ms / 1000);
-	make_action(type, &action);
-	buf_add_json(&type_json, type, strlen(type));
-	buf_add_json(&key_json, key, strlen(key));
-	if (action.failed || type_json.failed || key_json.failed)
+	snprintf(seconds, sizeof(seconds), "%" PRId64, wall_ms / 1000);
+	snprintf(millis, sizeof(millis), "%" PRId64, wall_ms);
+	if (!event || make_uuid(uuid) != 0)
 		goto out;
 
-	const char *const values[][2] = {{"key", buf_str(&key_json)},
-	    {"type", buf_str(&type_json)}, {"action", buf_str(&action)},
-	    {"seconds", seconds}, {"time", time}, {NULL, NULL}};
-	for (; *p != '\0'; p++) {
-		/* a placeholder is {, lower-case letters, } */
-		end = p + 1 + strspn(p + 1, "abcdefghijklmnopqrstuvwxyz");
-		if (*p == '{' && end > p + 1 && *end == '}') {
-			put_value(p + 1, (size_t)(end - p - 1), values, out);
-			p = end;
-		} else {
-			buf_add_char(out, *p);
-		}
-	}
-	result = out->failed ? -1 : 0;
+	const struct payload_value values[] = {
+	    {"key", key, strcmp(sample->key, "#") == 0},
+	    {"type", type, false},
+	    {"event", event, false},
+	    {"action", dot ? dot + 1 : NULL, false},
+	    {"seconds", seconds, true},
+	    {"millis", millis, true},
+	    {"time", time, false},
+	    {"uuid", uuid, false},
+	    {NULL, NULL, false},
+	};
+	body = payload_fill(sample->body, values);
+	if (sample->form)
+		result = payload_form(body, out);
+	else if ((text = json_dumps(body, JSON_COMPACT)))
+		result = buf_add_str(out, text);
 out:
-	buf_clear(&action);
-	buf_clear(&type_json);
-	buf_clear(&key_json);
+	free(text);
+	free(event);
+	json_decref(body);
 	return result;
 }

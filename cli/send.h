@@ -27,12 +27,13 @@ struct send_plan {
 	const struct scheme *scheme;
 	const struct scheme_keys *keys; /* NULL: not signed */
 	const char *url;                /* where the requests go */
-	const char *signed_url;   /* what a scheme that signs the URL signs */
-	const char *type;         /* NULL: the sample's */
-	const char *key;          /* NULL: a fresh one each */
-	const char *content_type; /* NULL: the sample's */
+	const char *signed_url; /* what a scheme that signs the URL signs */
+	const struct sample *sample;
+	const char *type;
+	const char *key; /* NULL: a fresh one each */
+	const char *content_type;
 	const struct option_list *headers;
-	const struct buf *body; /* NULL: a sample */
+	const struct buf *body; /* NULL: the sample's */
 	int64_t count;
 	int64_t rate; /* a second; 0: as fast as it goes */
 	int64_t concurrency;
@@ -42,6 +43,7 @@ struct send_plan {
 
 struct send_request {
 	char key[SAMPLE_KEY_SIZE];
+	struct buf url;
 	struct buf body;
 	struct curl_slist *headers;
 };

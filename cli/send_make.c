@@ -1,9 +1,11 @@
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "../shared/clock.h"
+#include "payload.h"
 #include "send.h"
 
 enum { HEADERS_MAX = 80 };
@@ -85,11 +87,52 @@ url_path(const char *url)
 	return strndup(path, strcspn(path, "?#"));
 }
 
+/* A text at a JSON pointer of the body, which must be JSON. */
+static int
+put_json(struct buf *body, const char *pointer, const char *value)
+{
+	json_t *root = json_loadb(buf_str(body), body->len, 0, NULL);
+	char *text = NULL;
+
+	if (root != NULL && payload_put(&root, pointer, value) == 0)
+		text = json_dumps(root, JSON_COMPACT);
+	json_decref(root);
+	if (text == NULL)
+		return -1;
+	buf_reset(body);
+	buf_add_str(body, text);
+	free(text);
+	return body->failed ? -1 : 0;
+}
+
+/* A proof that stands in no header: into the URL or the body. */
+static void
+put_proof(void *arg, const char *place, const char *value)
+{
+	struct maker *maker = arg;
+	struct send_request *request = maker->request;
+	int rc = -1;
+
+	if (strncmp(place, "json:", 5) == 0) {
+		rc = put_json(&request->body, place + 5, value);
+	} else if (strncmp(place, "form:", 5) == 0) {
+		rc = payload_add_pair(&request->body, place + 5, value);
+	} else if (strncmp(place, "query:", 6) == 0) {
+		if (strchr(buf_str(&request->url), '?') == NULL)
+			buf_add_char(&request->url, '?');
+		rc = payload_add_pair(&request->url, place + 6, value);
+	}
+	if (rc == 0)
+		return;
+	fprintf(stderr, "gaff send: the body has no place for %s\n", place);
+	maker->failed = true;
+}
+
 static int
 sign(const struct send_plan *plan, struct maker *maker)
 {
 	struct send_request *request = maker->request;
-	const char *query = strchr(plan->url, '?');
+	const char *query = strchr(buf_str(&request->url), '?');
 	struct scheme_header headers[HEADERS_MAX];
 	char *lines[HEADERS_MAX], *path = url_path(plan->url);
 	size_t n = header_view(request->headers, headers, lines);
@@ -111,7 +154,7 @@ sign(const struct send_plan *plan, struct maker *maker)
 	if (path != NULL)
 		result = scheme_sign(plan->scheme, plan->keys,
 		    &(const struct scheme_signing){
-			&view, request->key, add_header, maker},
+			&view, request->key, add_header, maker, put_proof},
 		    error);
 	if (result != 0)
 		fprintf(stderr, "gaff send: %s: %s\n",
@@ -122,12 +165,85 @@ sign(const struct send_plan *plan, struct maker *maker)
 	return result;
 }
 
+/* Whether a place is where the scheme puts its time or id. */
+static bool
+is_place_of(const struct scheme *scheme, const char *key, const char *place)
+{
+	const char *value = scheme_get(scheme, key);
+
+	return value != NULL && strcmp(value, place) == 0;
+}
+
+/* A header or parameter that is signed and has no value of its own (a nonce, a
+ * delivery's id) gets the key. */
+static void
+add_place(const struct send_plan *plan, struct maker *maker, const char *place)
+{
+	struct send_request *request = maker->request;
+	bool is_time = is_place_of(plan->scheme, "timestamp", place);
+	char seconds[24];
+
+	if (strncmp(place, "header:", 7) == 0 && !is_time &&
+	    !is_place_of(plan->scheme, "id", place)) {
+		add_header(maker, place + 7, request->key);
+	} else if (strncmp(place, "query:", 6) == 0) {
+		snprintf(seconds, sizeof(seconds), "%" PRId64,
+		    clock_wall_ms() / 1000);
+		put_proof(maker, place, is_time ? seconds : request->key);
+	}
+}
+
+/* A header with the names of those that are signed: "{signed_headers:PLACE
+ * NAME…}". */
+static void
+add_names(struct maker *maker, const char *text)
+{
+	size_t len = strcspn(text, " }");
+	char name[128], names[256];
+
+	snprintf(name, sizeof(name), "%.*s", (int)len, text);
+	text += len + (text[len] == ' ');
+	snprintf(names, sizeof(names), "%.*s", (int)strcspn(text, "}"), text);
+	for (char *p = names; *p != '\0'; p++)
+		if (*p == ' ')
+			*p = ',';
+	add_header(maker, name, names);
+}
+
+/* What the template names and nothing else has put in. */
+static void
+add_signed(const struct send_plan *plan, struct maker *maker)
+{
+	static const char list[] = "signed_headers:header:";
+	static const char sorted[] = "sorted_with_secret:";
+	const char *p = scheme_get(plan->scheme, "template");
+	char place[128];
+
+	while (p != NULL && *p != '\0') {
+		size_t len = strcspn(p, "{} ");
+
+		if (strncmp(p, list, strlen(list)) == 0) {
+			add_names(maker, p + strlen(list));
+			len = strcspn(p, "}");
+		} else {
+			size_t skip = strncmp(p, sorted, strlen(sorted)) == 0
+					  ? strlen(sorted)
+					  : 0;
+
+			snprintf(place, sizeof(place), "%.*s",
+			    (int)(len - skip), p + skip);
+			add_place(plan, maker, place);
+		}
+		p += len + (p[len] != '\0');
+	}
+}
+
 static int
 make_body(const struct send_plan *plan, struct send_request *request)
 {
 	if (plan->body != NULL)
 		return buf_add(&request->body, plan->body->p, plan->body->len);
-	return sample_body(scheme_name(plan->scheme), plan->type, request->key,
+	return sample_body(plan->sample, plan->type, request->key,
 	    clock_wall_ms(), &request->body);
 }
 
@@ -139,9 +255,11 @@ send_make(const struct send_plan *plan, struct send_request *request)
 	send_request_clear(request);
 	if (plan->key != NULL)
 		snprintf(request->key, sizeof(request->key), "%s", plan->key);
-	else if (sample_key(scheme_name(plan->scheme), request->key) != 0)
+	else if (sample_key(plan->sample, request->key) != 0)
 		goto fail;
-	if (make_body(plan, request) != 0)
+	if (make_body(plan, request) != 0 ||
+	    buf_add_str(&request->url, plan->url) != 0 ||
+	    buf_str(&request->body) == NULL)
 		goto fail;
 	add_header(&maker, "Content-Type", plan->content_type);
 	add_header(&maker, "User-Agent", "gaff/" GAFF_VERSION);
@@ -149,6 +267,7 @@ send_make(const struct send_plan *plan, struct send_request *request)
 		add_own_header(&maker, plan->headers->items[i]);
 	scheme_describe_event(
 	    plan->scheme, request->key, plan->type, add_header, &maker);
+	add_signed(plan, &maker);
 	if (maker.failed)
 		goto fail;
 	if (plan->keys != NULL && sign(plan, &maker) != 0)
@@ -166,6 +285,7 @@ void
 send_request_clear(struct send_request *request)
 {
 	curl_slist_free_all(request->headers);
+	buf_clear(&request->url);
 	buf_clear(&request->body);
 	*request = (struct send_request){0};
 }

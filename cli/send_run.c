@@ -45,7 +45,6 @@ new_easy(const struct send_plan *plan, struct slot *slot)
 
 	if (easy == NULL)
 		return NULL;
-	curl_easy_setopt(easy, CURLOPT_URL, plan->url);
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)SEND_TIMEOUT_MS);
@@ -74,6 +73,7 @@ start(struct run *run, struct slot *slot)
 		return -1;
 	buf_reset(&slot->answer);
 	slot->error[0] = '\0';
+	curl_easy_setopt(slot->easy, CURLOPT_URL, buf_str(&slot->request.url));
 	curl_easy_setopt(slot->easy, CURLOPT_HTTPHEADER, slot->request.headers);
 	curl_easy_setopt(slot->easy, CURLOPT_POSTFIELDSIZE_LARGE,
 	    (curl_off_t)slot->request.body.len);

@@ -474,3 +474,16 @@ config_scheme(const struct config *config, const char *name)
 			return config->schemes[i];
 	return scheme_builtin(name);
 }
+
+const char *
+config_scheme_nearest(const struct config *config, const char *name)
+{
+	struct config_nearest nearest = {.to = name};
+	const char *other;
+
+	for (size_t i = 0; config != NULL && i < config->n_schemes; i++)
+		config_nearest_try(&nearest, scheme_name(config->schemes[i]));
+	for (size_t i = 0; (other = scheme_builtin_name(i)) != NULL; i++)
+		config_nearest_try(&nearest, other);
+	return nearest.best;
+}

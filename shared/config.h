@@ -199,5 +199,9 @@ config_worker(const struct config *config, const char *name);
 /* A [scheme] section or a built-in one. */
 const struct scheme *
 config_scheme(const struct config *config, const char *name);
+/* The name of a scheme that is most like this one, or NULL; without a
+ * configuration one of the built-in ones. */
+const char *
+config_scheme_nearest(const struct config *config, const char *name);
 
 #endif

@@ -151,17 +151,13 @@ static void
 unknown_scheme(struct config_loader *l, const struct config_section *section,
     const struct config_entry *entry)
 {
-	struct config_nearest nearest = {.to = entry->value};
-	const char *name;
-	size_t i;
+	const char *nearest = config_scheme_nearest(l->config, entry->value);
 
-	for (i = 0; (name = scheme_builtin_name(i)) != NULL; i++)
-		config_nearest_try(&nearest, name);
 	config_fault(&l->faults, &entry->where,
 	    "source %s: unknown scheme \"%.64s\"%s%s%s; `gaff schemes` lists "
 	    "them",
-	    section->name, entry->value, nearest.best ? " (" : "",
-	    nearest.best ? nearest.best : "", nearest.best ? "?)" : "");
+	    section->name, entry->value, nearest ? " (" : "",
+	    nearest ? nearest : "", nearest ? "?)" : "");
 }
 
 static void

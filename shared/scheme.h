@@ -217,6 +217,10 @@ struct scheme_signing {
 			   (webhook-id); or NULL */
 	scheme_header_fn *fn;
 	void *arg;
+	/* Told of a proof that stands in no header: "query:NAME", "form:NAME",
+	 * "json:/POINTER" and what to put there.  NULL: such a scheme does not
+	 * sign. */
+	scheme_header_fn *put;
 };
 
 /*

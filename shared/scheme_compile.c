@@ -458,6 +458,8 @@ parse_handshake(struct scheme_parse *p, const char *value)
 static const struct key keys[] = {
     {"title", false, parse_text},
     {"docs", true, parse_text},
+    {"secret_at", false, parse_text},
+    {"sends_from", true, parse_text},
     {"evidence", false, parse_text},
     {"also", true, parse_text},
     {"param", true, parse_param},

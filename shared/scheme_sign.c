@@ -278,19 +278,32 @@ complete(struct signing *s, const char *id)
 	return add_timestamp(s);
 }
 
+/* Hand the proof over; `place` says where it goes when that is no header. */
+static void
+tell_proof(const struct scheme_signing *signing, const char *place,
+    const struct scheme_place *at, const char *value)
+{
+	if (at->kind == SCHEME_PLACE_HEADER)
+		signing->fn(signing->arg, at->name, value);
+	else
+		signing->put(signing->arg, place, value);
+}
+
 static int
-sign(struct signing *s, const char *id, scheme_header_fn *fn, void *arg)
+sign(struct signing *s, const struct scheme *scheme,
+    const struct scheme_signing *signing)
 {
 	const struct scheme_place *place = &s->rules->signature.v[0];
 	struct buf value = {0};
 	int rc = -1;
 
-	if (place->kind != SCHEME_PLACE_HEADER)
+	if (place->kind != SCHEME_PLACE_HEADER &&
+	    (!signing->put || scheme_covers(s->rules, place)))
 		return fault(s,
 		    "the signature stands in the %s, not in a "
 		    "header: this cannot be signed from outside",
 		    place->kind == SCHEME_PLACE_QUERY ? "URL" : "body");
-	if (complete(s, id))
+	if (complete(s, signing->id))
 		goto out;
 	put_before(s, place, &value);
 	if (make_proof(s, &value))
@@ -300,8 +313,10 @@ sign(struct signing *s, const char *id, scheme_header_fn *fn, void *arg)
 		goto out;
 	}
 	for (size_t i = s->n_given; i < s->request.n_headers; i++)
-		fn(arg, s->headers[i].name, s->headers[i].value);
-	fn(arg, place->name, buf_str(&value));
+		signing->fn(
+		    signing->arg, s->headers[i].name, s->headers[i].value);
+	tell_proof(
+	    signing, scheme_value(scheme, "signature", 0), place, value.p);
 	rc = 0;
 out:
 	scheme_look_clear(&s->look);
@@ -330,13 +345,14 @@ scheme_sign(const struct scheme *scheme, const struct scheme_keys *keys,
 		s.headers[i] = request->headers[i];
 	s.request = *request;
 	s.request.headers = s.headers;
-	rc = sign(&s, signing->id, signing->fn, signing->arg);
+	rc = sign(&s, scheme, signing);
 	free(s.headers);
 	return rc;
 }
 
-/* Tell the header of an id or type that has one of its own, up to the first
- * dot where more would be joined to it. */
+/* Tell the headers of an id or type that has some: of several joined places
+ * each has what stands between two dots of the text, the last one the rest; a
+ * text with fewer dots stands in all that are left. */
 static void
 describe_joined(const struct scheme_joins *joins, const char *text,
     scheme_header_fn *fn, void *arg)
@@ -344,13 +360,18 @@ describe_joined(const struct scheme_joins *joins, const char *text,
 	const struct scheme_joined *joined = &joins->v[0];
 	struct buf value = {0};
 
-	if (joins->n == 0 || !text || *text == '\0' ||
-	    joined->v[0].kind != SCHEME_PLACE_HEADER)
+	if (joins->n == 0 || !text || *text == '\0')
 		return;
-	if (buf_add(&value, text,
-		joined->n > 1 ? strcspn(text, ".") : strlen(text)) == 0 &&
-	    buf_str(&value))
-		fn(arg, joined->v[0].name, buf_str(&value));
+	for (size_t i = 0; i < joined->n; i++) {
+		size_t len =
+		    i + 1 < joined->n ? strcspn(text, ".") : strlen(text);
+
+		buf_reset(&value);
+		if (joined->v[i].kind == SCHEME_PLACE_HEADER &&
+		    buf_add(&value, text, len) == 0 && buf_str(&value))
+			fn(arg, joined->v[i].name, buf_str(&value));
+		text += text[len] == '.' ? len + 1 : 0;
+	}
 	buf_clear(&value);
 }
 

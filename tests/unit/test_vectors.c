@@ -306,6 +306,19 @@ change_headers(const struct vector *v)
 
 /* ---- changing the rest ---- */
 
+/* Whether the fields of a form are signed, which may be written in several
+ * ways (%2f, %2F). */
+static bool
+signs_form(const struct scheme_rules *rules)
+{
+	const struct scheme_template *template = rules->templates[0];
+
+	for (size_t i = 0; i < template->n; i++)
+		if (template->v[i].kind == SCHEME_PART_SORTED_FORM)
+			return true;
+	return false;
+}
+
 static void
 flip_body(const struct vector *v)
 {
@@ -314,7 +327,7 @@ flip_body(const struct vector *v)
 	size_t len = request.body_len;
 	char *body;
 
-	if (!scheme_covers(v->rules, &whole))
+	if (!scheme_covers(v->rules, &whole) || signs_form(v->rules))
 		return;
 	body = malloc(len + 1);
 	memcpy(body, request.body, len);
