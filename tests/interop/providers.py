@@ -73,6 +73,7 @@ class Provider:
     keyed: bool = True
     signs: bool = False  # the SDK can also sign
     compact: bool = False  # the SDK writes the JSON anew: it must be its own
+    timeless: bool = False  # the SDK looks at no clock though a time is signed
     source: str = ""  # more of the source's section
 
     @property
@@ -163,7 +164,7 @@ PROVIDERS = [
         "thing.of.the.future", source="tolerance = 300s"),
     Provider("webflow", lambda i: {
         "triggerType": "form_submission", "payload": {"id": i}},
-        "form_submission"),
+        "form_submission", timeless=True),
     Provider("sendgrid", lambda i: [{"event": "delivered", "sg_event_id": i}],
              keys=ecdsa_base64, keyed=False),
     Provider("razorpay", lambda i: {"event": "payment.captured"},
@@ -183,7 +184,7 @@ PROVIDERS = [
     standard("openai"),
     standard("resend", "svix"),
     standard("clerk", "svix"),
-    standard("replicate"),
+    standard("replicate", timeless=True),
     Provider("getstream", lambda i: {"type": "message.new"}, "message.new",
              headers=header("x-webhook-id")),
 ]

@@ -2,8 +2,8 @@
 
 What an SDK signs is sent through nginx, a gateway and a worker; what gaff signs
 (gaff sign, gaff send, a signed `post`) is verified by the SDK.  A changed byte
-must turn either of them against it.  Turns red when: a section of
-conf/schemes.conf says anything else than the provider does.
+must turn either of them against it, and so must age.  Turns red when: a section
+of conf/schemes.conf says anything else than the provider does.
 """
 
 import itertools
@@ -17,6 +17,9 @@ from providers import PROVIDERS, URL, tampered
 from sdk import Sdk
 
 PATIENCE = 30
+# seconds, on both sides of the limits that SDKs have; below 0 is in the future
+AGES = (-86400, -301, -299, -61, -59, 0, 4, 6, 59, 61, 179, 181, 299, 301,
+        7199, 7201, 86400)
 ids = itertools.count(time.time_ns() // 1000)
 
 SOURCE = """
@@ -74,6 +77,23 @@ class Setup:
             sdk=p.sdk, do=do, secret=self.keys[p.sdk].sdk, body=body,
             headers=headers, now=now, url=url or f"{URL}/hooks/{p.sdk}")
 
+    def gaff_sign(self, p, i, body, headers, now):
+        """The headers to add."""
+        return json.loads(self.site.gaff(
+            "sign", "--scheme", p.name, "--id", i, "--at", str(now),
+            "--secret", f"file:secrets/{self.private(p)}", "--json",
+            "--url", f"{URL}/hooks/{p.sdk}", "--body", "-",
+            *options(headers), stdin=body.encode()).stdout)
+
+    def gaff_verify(self, p, body, headers, now):
+        run = self.site.gaff(
+            "verify", "--scheme", p.name, "--at", str(now),
+            "--secret", f"file:secrets/{p.sdk}",
+            "--url", f"{URL}/hooks/{p.sdk}", "--body", "-",
+            *options(headers), stdin=body.encode(), code=None)
+        assert run.returncode in (0, 1), run
+        return run.returncode == 0
+
     def sdk_agrees(self, p, body, headers, now, url=None):
         """The SDK takes it for genuine, and another body not."""
         good = self.ask(p, "verify", body, headers, now, url)
@@ -113,6 +133,11 @@ def request_of(p):
     return i, p.text(i), headers, int(time.time())
 
 
+def options(headers):
+    return [x for name, value in headers.items()
+            for x in ("--header", f"{name}: {value}")]
+
+
 def each(providers):
     return pytest.mark.parametrize("p", providers, ids=lambda p: p.sdk)
 
@@ -128,14 +153,7 @@ def test_sdk_signs(setup, p):
 @each(PROVIDERS)
 def test_gaff_signs(setup, p):
     i, body, headers, now = request_of(p)
-    options = [x for name, value in headers.items()
-               for x in ("--header", f"{name}: {value}")]
-    signed = setup.site.gaff(
-        "sign", "--scheme", p.name, "--id", i, "--at", str(now),
-        "--secret", f"file:secrets/{setup.private(p)}", "--json",
-        "--url", f"{URL}/hooks/{p.sdk}", "--body", "-", *options,
-        stdin=body.encode()).stdout
-    headers.update(json.loads(signed))
+    headers.update(setup.gaff_sign(p, i, body, headers, now))
     setup.sdk_agrees(p, body, headers, now)
     setup.gateway_agrees(p, i, body, headers)
 
@@ -144,14 +162,12 @@ def test_gaff_signs(setup, p):
 def test_gaff_sends(setup, p):
     i, body, headers, now = request_of(p)
     del headers["content-type"]
-    options = [x for name, value in headers.items()
-               for x in ("--header", f"{name}: {value}")]
     to = f"http://127.0.0.1:{setup.receiver.port}/sent/{p.sdk}"
     setup.site.gaff(
         "send", "--scheme", p.name, "--to", to, "--key", i,
         "--secret", f"file:secrets/{setup.private(p)}",
-        "--content-type", "application/json", "--body", "-", *options,
-        stdin=body.encode())
+        "--content-type", "application/json", "--body", "-",
+        *options(headers), stdin=body.encode())
     got, = setup.received(f"/sent/{p.sdk}")
     assert got.body.decode() == body
     setup.sdk_agrees(p, body, got.headers, now, to)
@@ -171,3 +187,18 @@ def test_gaff_posts(setup, p):
     assert got.body.decode() == body
     setup.sdk_agrees(p, body, got.headers, now,
                      f"http://127.0.0.1:{setup.receiver.port}/{p.sdk}")
+
+
+@each(PROVIDERS)
+def test_ages(setup, p):
+    """A request grows too old for both at the same time.  gaff may be stricter
+    with times in the future, and with those an SDK does not look at."""
+    i, body, headers, now = request_of(p)
+    headers.update(setup.gaff_sign(p, i, body, headers, now))
+    for age in AGES:
+        gaff = setup.gaff_verify(p, body, headers, now + age)
+        sdk = setup.ask(p, "verify", body, headers, now + age)["valid"]
+        if age < 0 or p.timeless:
+            assert sdk or not gaff, (age, headers)
+        else:
+            assert sdk == gaff, (age, headers)
