@@ -314,7 +314,9 @@ signs_form(const struct scheme_rules *rules)
 	const struct scheme_template *template = rules->templates[0];
 
 	for (size_t i = 0; i < template->n; i++)
-		if (template->v[i].kind == SCHEME_PART_SORTED_FORM)
+		if (template->v[i].kind == SCHEME_PART_SORTED_FORM ||
+		    (template->v[i].kind == SCHEME_PART_PLACE &&
+			template->v[i].place.kind == SCHEME_PLACE_FORM))
 			return true;
 	return false;
 }
