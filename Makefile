@@ -9,7 +9,7 @@ BUILD_PACKAGES := gcc libc6-dev make pkg-config binutils libfcgi-dev \
 DEMO_PACKAGES := lighttpd python3
 TEST_PACKAGES := libcmocka-dev python3 python3-pytest python3-pytest-xdist \
 	lighttpd nginx-light apache2 libapache2-mod-fcgid spawn-fcgi systemd curl \
-	openssl jq prometheus mandoc php-cli nodejs clang-format-14 \
+	openssl jq webhook prometheus mandoc php-cli nodejs clang-format-14 \
 	clang-tidy-14 bash-completion
 DEB_PACKAGES := dpkg-dev debhelper fakeroot lintian debootstrap xz-utils
 INTEROP_PACKAGES := nodejs npm

@@ -10,6 +10,7 @@
 #include "offline.h"
 #include "out.h"
 #include "send.h"
+#include "url.h"
 
 static struct option_list headers, params;
 static struct send_plan plan = {
@@ -68,30 +69,6 @@ struct made {
 
 /* ---- where to ---- */
 
-static bool
-is_origin(const char *url)
-{
-	const char *host = strstr(url, "://");
-	const char *path = host != NULL ? strchr(host + 3, '/') : NULL;
-
-	return host != NULL && (path == NULL || strcmp(path, "/") == 0);
-}
-
-static void
-add_url(struct buf *out, const char *url, const char *path)
-{
-	size_t len = url != NULL ? strlen(url) : 0;
-
-	if (len == 0)
-		return;
-	if (!is_origin(url)) {
-		buf_add_str(out, url);
-		return;
-	}
-	buf_add(out, url, url[len - 1] == '/' ? len - 1 : len);
-	buf_add_str(out, path);
-}
-
 static int
 set_url(const struct config_source *source, struct made *made)
 {
@@ -103,11 +80,11 @@ set_url(const struct config_source *source, struct made *made)
 		return options_complain(&options,
 		    source != NULL ? "the source has no public_url; needs --to"
 				   : "needs --to");
-	add_url(&made->url, to != NULL ? to : public_url, path);
+	(void)url_add(&made->url, to != NULL ? to : public_url, path);
 	/* the gateway takes public_url as it stands, and the query it got */
 	query = to != NULL ? strchr(to, '?') : NULL;
 	if (public_url == NULL)
-		add_url(&made->signed_url, to, path);
+		(void)url_add(&made->signed_url, to, path);
 	else
 		buf_printf(&made->signed_url, "%s%s", public_url,
 		    query != NULL ? query : "");

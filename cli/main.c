@@ -18,6 +18,8 @@ static const struct verb verbs[] = {
     {"reload", cmd_reload,
 	"let the running processes read the configuration again"},
     {"dev", cmd_dev, "all of gaff on a developer's machine, until Ctrl-C"},
+    {"register", cmd_register, "create a source's webhook at its provider"},
+    {"import", cmd_import, "translate the hooks.json of Debian's webhook"},
     {"catch", cmd_catch, "print the requests that come, until Ctrl-C"},
     {"send", cmd_send, "send a webhook as a provider would"},
     {"match", cmd_match, "say which routes an event would take, and why not"},
