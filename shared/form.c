@@ -1,5 +1,6 @@
 #include "form.h"
 
+#include <ctype.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -253,4 +254,55 @@ form_ordered(const char *text, size_t len, struct buf *out)
 	}
 	free(pairs);
 	return out->failed ? -1 : 0;
+}
+
+static void
+add_escaped(const char *p, size_t len, struct buf *out)
+{
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)p[i];
+
+		if (c < 0x80 && (isalnum(c) || (c && strchr("-._~", c))))
+			(void)buf_add_char(out, p[i]);
+		else
+			(void)buf_printf(out, "%%%02X", c);
+	}
+}
+
+static bool
+same_name(const struct pair *a, const struct pair *b)
+{
+	return compare_bytes(a->bytes, a->name_len, b->bytes, b->name_len) == 0;
+}
+
+int
+form_canonical(const char *text, size_t len, const char *skip, struct buf *out)
+{
+	struct pair left_out = {skip, strlen(skip), 0};
+	struct buf bytes = {0};
+	struct pair *pairs = calloc(FORM_PAIRS_MAX, sizeof(*pairs));
+	const struct pair *last = NULL;
+	int n = pairs ? decode_pairs(text, len, &bytes, pairs) : -1;
+
+	if (n > 0)
+		qsort(pairs, (size_t)n, sizeof(*pairs), compare_pairs);
+	for (int i = 0; i < n; i++) {
+		const struct pair *pair = &pairs[i];
+
+		if (same_name(pair, &left_out))
+			continue;
+		if (last && same_name(pair, last)) {
+			(void)buf_add_char(out, ',');
+		} else {
+			(void)buf_add_str(out, last ? "&" : "");
+			add_escaped(pair->bytes, pair->name_len, out);
+			(void)buf_add_char(out, '=');
+		}
+		add_escaped(pair->bytes + pair->name_len, pair->value_len, out);
+		last = pair;
+	}
+	out->failed |= bytes.failed || !pairs;
+	buf_clear(&bytes);
+	free(pairs);
+	return n < 0 || out->failed ? -1 : 0;
 }

@@ -41,4 +41,13 @@ int form_sorted(const char *text, size_t len, struct buf *out);
  */
 int form_ordered(const char *text, size_t len, struct buf *out);
 
+/*
+ * Append the pairs decoded and escaped again (RFC 3986, all but unreserved
+ * characters), in the order of their names, the values of one name sorted and
+ * joined by a comma; pairs named `skip` are left out (Atlassian).  As
+ * form_sorted().
+ */
+int
+form_canonical(const char *text, size_t len, const char *skip, struct buf *out);
+
 #endif

@@ -41,6 +41,10 @@ made(const struct scheme_template *template, unsigned covers)
 bool
 scheme_has_part(const struct scheme_rules *rules, enum scheme_part_kind kind)
 {
+	for (size_t i = 0; i < rules->n_claims; i++)
+		if (rules->claims[i].template &&
+		    has(rules->claims[i].template, kind))
+			return true;
 	for (size_t i = 0; i < rules->n_templates; i++)
 		if (has(rules->templates[i], kind))
 			return true;
@@ -50,6 +54,10 @@ scheme_has_part(const struct scheme_rules *rules, enum scheme_part_kind kind)
 bool
 scheme_has_made(const struct scheme_rules *rules, unsigned covers)
 {
+	for (size_t i = 0; i < rules->n_claims; i++)
+		if (rules->claims[i].template &&
+		    made(rules->claims[i].template, covers))
+			return true;
 	for (size_t i = 0; i < rules->n_templates; i++)
 		if (made(rules->templates[i], covers))
 			return true;
@@ -185,6 +193,7 @@ covers(const struct scheme_rules *rules, const struct scheme_template *template,
 		return covers_body(rules, template) ||
 		       has(template, SCHEME_PART_SORTED_FORM);
 	case SCHEME_PLACE_HEADER:
+	case SCHEME_PLACE_CLAIM:
 	case SCHEME_PLACE_SIGNATURE:
 	case SCHEME_PLACE__MAX:
 		break;
@@ -192,10 +201,23 @@ covers(const struct scheme_rules *rules, const struct scheme_template *template,
 	return false;
 }
 
+/* A token covers its claims, and what one of them is made of. */
+static bool
+token_covers(const struct scheme_rules *rules, const struct scheme_place *place)
+{
+	for (size_t i = 0; i < rules->n_claims; i++)
+		if (rules->claims[i].template &&
+		    covers(rules, rules->claims[i].template, place))
+			return true;
+	return place->kind == SCHEME_PLACE_CLAIM;
+}
+
 bool
 scheme_covers(
     const struct scheme_rules *rules, const struct scheme_place *place)
 {
+	if (rules->kind == SCHEME_KIND_JWT)
+		return token_covers(rules, place);
 	for (size_t i = 0; i < rules->n_templates; i++)
 		if (!covers(rules, rules->templates[i], place))
 			return false;
@@ -316,6 +338,44 @@ check_token(const struct scheme_rules *rules, char *error)
 	return 0;
 }
 
+static bool
+finds_claim(const struct scheme_joins *joins)
+{
+	for (size_t i = 0; i < joins->n; i++)
+		for (size_t k = 0; k < joins->v[i].n; k++)
+			if (joins->v[i].v[k].kind == SCHEME_PLACE_CLAIM)
+				return true;
+	return false;
+}
+
+static int
+check_jwt(const struct scheme_rules *rules, char *error)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < SCHEME_JWT_ALGORITHMS; i++)
+		any = any || rules->jwt_algorithms[i];
+	if (rules->kind != SCHEME_KIND_JWT &&
+	    (finds_claim(&rules->id) || finds_claim(&rules->type)))
+		return fault(error, "claim: is a place of kind jwt");
+	if (rules->kind != SCHEME_KIND_JWT)
+		return any || rules->n_claims > 0 || rules->max_age_ms > 0
+			   ? fault(error,
+				 "algorithms, claim, max_age: for kind jwt")
+			   : 0;
+	if (!any)
+		return fault(error, "algorithms: missing");
+	if (rules->no_tolerance)
+		return fault(error, "tolerance: none would be for ever");
+	if (scheme_has_part(rules, SCHEME_PART_SECRET) ||
+	    scheme_has_made(rules, SCHEME_COVERS_SECRET))
+		return fault(error, "claim: a secret is none");
+	if (scheme_has_part(rules, SCHEME_PART_HMAC) ||
+	    scheme_has_part(rules, SCHEME_PART_ID))
+		return fault(error, "claim: {hmac:…}, {id} are none");
+	return 0;
+}
+
 static int
 check_none(const struct scheme_rules *rules, char *error)
 {
@@ -352,5 +412,5 @@ scheme_check(const struct scheme *scheme, char error[SCHEME_ERROR_SIZE])
 	} else if (check_token(rules, error)) {
 		return -1;
 	}
-	return check_timestamp(rules, error);
+	return check_jwt(rules, error) ? -1 : check_timestamp(rules, error);
 }

@@ -26,9 +26,11 @@ enum {
 	SCHEME_GROUPS_MAX = 4,      /* of one signature's text */
 	SCHEME_PAIRS_MAX = 4,       /* of one, that templates name */
 	SCHEME_JOINED_MAX = 4,      /* places that make up one id or type */
+	SCHEME_JWT_ALGORITHMS = 13, /* SCHEME_JWT__MAX */
 	SCHEME_RULES_MAX = 8,       /* handshakes; conditions of one rule */
 	SCHEME_HEADERS_MAX = 4,     /* of one handshake's answer */
 	SCHEME_SIGNATURES_MAX = 32, /* of one request */
+	SCHEME_CLAIM_MAX = 64,      /* bytes of a claim's name */
 	SCHEME_ANSWER_MAX = 2048,   /* bytes a handshake answers at most */
 };
 
@@ -42,6 +44,7 @@ enum scheme_kind {
 	SCHEME_KIND_ED25519,
 	SCHEME_KIND_ECDSA, /* P-256, DER */
 	SCHEME_KIND_RSA,   /* PKCS#1 v1.5 */
+	SCHEME_KIND_JWT,   /* scheme_jwt.h */
 	SCHEME_KIND_TOKEN,
 	SCHEME_KIND_BASIC,
 	SCHEME_KIND_NONE,
@@ -62,6 +65,7 @@ enum scheme_place_kind {
 	SCHEME_PLACE_QUERY,
 	SCHEME_PLACE_FORM,
 	SCHEME_PLACE_JSON,
+	SCHEME_PLACE_CLAIM,     /* of a token that has been verified */
 	SCHEME_PLACE_SIGNATURE, /* a key or item of the signature's own text */
 	SCHEME_PLACE__MAX
 };
@@ -137,6 +141,12 @@ struct scheme_conditions {
 	size_t n;
 };
 
+struct scheme_claim {
+	const char *name;
+	bool unless_empty; /* may be missing where the body is empty */
+	const struct scheme_template *template; /* NULL: any value */
+};
+
 struct scheme_answer_header {
 	const char *name;
 	const struct scheme_template *value;
@@ -200,6 +210,11 @@ struct scheme_rules {
 	const char *pairs[SCHEME_PAIRS_MAX]; /* {signature:KEY} of them */
 	size_t n_pairs;
 	char group_separator; /* '\0': the text is one group */
+
+	bool jwt_algorithms[SCHEME_JWT_ALGORITHMS];
+	struct scheme_claim claims[SCHEME_RULES_MAX];
+	size_t n_claims;
+	int64_t max_age_ms; /* 0: any */
 
 	enum scheme_secret_encoding secret_encoding;
 	const char *secret_prefix; /* "" */
@@ -346,6 +361,11 @@ int scheme_sink_buf(void *arg, const void *p, size_t len);
 
 /* ---- scheme_keys.c ---- */
 
+struct scheme_jwk {
+	EVP_PKEY *pkey;
+	char *kid, *alg; /* or NULL */
+};
+
 struct scheme_key {
 	unsigned char *p; /* decoded secret */
 	size_t len;
@@ -353,6 +373,8 @@ struct scheme_key {
 	*mac[SCHEME_HASH__MAX]; /* HMAC: keyed, for the hashes used */
 	EVP_PKEY *pkey;         /* asymmetric kinds */
 	bool can_sign;
+	struct scheme_jwk *jwks; /* kind jwt: public keys */
+	size_t n_jwks;
 };
 
 struct scheme_keys {

@@ -13,7 +13,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
-#include "scheme_impl.h"
+#include "scheme_jwt.h"
 
 enum { RSA_BITS_MIN = 2048, ED25519_KEY_LEN = 32, EC_BITS = 256 };
 
@@ -72,8 +72,9 @@ is_plain(const struct scheme_rules *rules, const char *p, size_t len)
 	if (rules->secret_encoding == SCHEME_SECRET_TEXT ||
 	    rules->secret_encoding == SCHEME_SECRET_PEM)
 		return true;
-	return scheme_is_asymmetric(rules->kind) && len > 10 &&
-	       memcmp(p, "-----BEGIN", 10) == 0;
+	return (scheme_is_asymmetric(rules->kind) ||
+		   rules->kind == SCHEME_KIND_JWT) &&
+	       len > 10 && memcmp(p, "-----BEGIN", 10) == 0;
 }
 
 /* How much of a secret its prefix is: literal text, a `*` in it standing for a
@@ -263,6 +264,7 @@ check_public(const struct scheme_rules *rules, const EVP_PKEY *pkey,
 	case SCHEME_KIND_UNSET:
 	case SCHEME_KIND_HMAC:
 	case SCHEME_KIND_HASH:
+	case SCHEME_KIND_JWT:
 	case SCHEME_KIND_TOKEN:
 	case SCHEME_KIND_BASIC:
 	case SCHEME_KIND_NONE:
@@ -300,6 +302,9 @@ prepare(const struct scheme_rules *rules, struct scheme_keys *keys,
 	if (rules->kind == SCHEME_KIND_HMAC) {
 		if (add_macs(rules, keys->hmac, key))
 			return fault(error, i, "could not be prepared");
+	} else if (rules->kind == SCHEME_KIND_JWT) {
+		if (scheme_jwt_prepare(rules, key, &after))
+			return fault(error, i, "%s", after);
 	} else if (scheme_is_asymmetric(rules->kind)) {
 		key->pkey = read_public(rules, key);
 		if (!key->pkey)
@@ -315,6 +320,7 @@ clear_key(struct scheme_key *key)
 	for (size_t hash = 0; hash < SCHEME_HASH__MAX; hash++)
 		EVP_MAC_CTX_free(key->mac[hash]);
 	EVP_PKEY_free(key->pkey);
+	scheme_jwt_clear(key);
 	if (key->p)
 		OPENSSL_cleanse(key->p, key->len);
 	free(key->p);

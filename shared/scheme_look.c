@@ -7,6 +7,7 @@
 #include "form.h"
 #include "multipart.h"
 #include "scheme_impl.h"
+#include "scheme_jwt.h"
 #include "scheme_text.h"
 
 void
@@ -152,6 +153,30 @@ at_pair(
 	return SCHEME_HEADER_MISSING;
 }
 
+/* A claim of the token: its request has been verified. */
+static enum scheme_result
+at_claim(struct scheme_look *look, const char *name, struct scheme_text *text)
+{
+	struct scheme_proof proof;
+	struct scheme_verdict verdict = {.where = ""};
+	enum scheme_result result;
+
+	memset(&proof, 0, sizeof(proof));
+	proof.rules = look->rules;
+	proof.verdict = &verdict;
+	scheme_look_init(&proof.look, look->rules, look->request);
+	result = scheme_take(&proof);
+	if (result == SCHEME_OK)
+		result = scheme_jwt_claim(proof.signatures[0].p,
+		    proof.signatures[0].len, name, &text->own);
+	for (size_t i = 0; i < proof.n_texts; i++)
+		scheme_text_clear(&proof.texts[i]);
+	scheme_look_clear(&proof.look);
+	text->p = buf_str(&text->own);
+	text->len = text->own.len;
+	return result == SCHEME_OK && !text->p ? SCHEME_ERROR : result;
+}
+
 static enum scheme_result
 at_pointer(struct scheme_look *look, size_t pointer, struct scheme_text *text)
 {
@@ -188,6 +213,9 @@ scheme_look_at(struct scheme_look *look, const struct scheme_place *place,
 		break;
 	case SCHEME_PLACE_JSON:
 		result = at_pointer(look, place->pointer, text);
+		break;
+	case SCHEME_PLACE_CLAIM:
+		result = at_claim(look, place->name, text);
 		break;
 	case SCHEME_PLACE_SIGNATURE:
 		result = at_pair(look, place->name, text);

@@ -23,6 +23,7 @@ static const char *const place_words[] = {
     [SCHEME_PLACE_QUERY] = "query:",
     [SCHEME_PLACE_FORM] = "form:",
     [SCHEME_PLACE_JSON] = "json:",
+    [SCHEME_PLACE_CLAIM] = "claim:",
     [SCHEME_PLACE_SIGNATURE] = "signature:",
 };
 
@@ -190,6 +191,13 @@ scheme_parse_place(struct scheme_parse *p, const char *text, size_t len,
 			  : scheme_copy(p, text, len);
 	if (!place->name)
 		return -1;
+	if (place->kind == SCHEME_PLACE_CLAIM &&
+	    (len > SCHEME_CLAIM_MAX || strpbrk(place->name, "/~") ||
+		(strcmp(p->key, "id") != 0 && strcmp(p->key, "type") != 0)))
+		return scheme_fault(p,
+		    "claim:%s: for id and type, a name of "
+		    "up to %d bytes without / and ~",
+		    place->name, SCHEME_CLAIM_MAX);
 	return place->kind == SCHEME_PLACE_JSON ? add_pointer(p, place) : 0;
 }
 

@@ -223,6 +223,7 @@ make_proof(struct signing *s, struct buf *out)
 	case SCHEME_KIND_RSA:
 		rc = sign_public(s, &bytes);
 		break;
+	case SCHEME_KIND_JWT:
 	case SCHEME_KIND_UNSET:
 	case SCHEME_KIND_NONE:
 	case SCHEME_KIND__MAX:

@@ -295,6 +295,14 @@ make_signed_headers(
 
 static const struct scheme_maker makers[] = {
     {"sha256_body", SCHEME_WORDS_NONE, SCHEME_COVERS_BODY, make_sha256_body},
+    {"sha256base64_body", SCHEME_WORDS_NONE, SCHEME_COVERS_BODY,
+	scheme_make_sha256base64_body},
+    {"sha256base64url_body", SCHEME_WORDS_NONE, SCHEME_COVERS_BODY,
+	scheme_make_sha256base64url_body},
+    {"sha256hex_url", SCHEME_WORDS_NONE,
+	SCHEME_COVERS_QUERY | SCHEME_COVERS_URL, scheme_make_sha256hex_url},
+    {"atlassian_qsh", SCHEME_WORDS_NONE, SCHEME_COVERS_QUERY,
+	scheme_make_atlassian_qsh},
     {"json_body", SCHEME_WORDS_NONE, SCHEME_COVERS_BODY, scheme_make_json_body},
     {"canonical_json", SCHEME_WORDS_NONE, SCHEME_COVERS_BODY,
 	scheme_make_canonical_json},

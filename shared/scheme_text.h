@@ -56,6 +56,9 @@ const struct scheme_maker *scheme_maker(const char *name, size_t len);
 const struct scheme_words *scheme_parse_words(struct scheme_parse *p,
     const struct scheme_maker *maker, const char *text, size_t len);
 
+/* scheme_text_hash.c */
+scheme_make_fn scheme_make_sha256base64_body, scheme_make_sha256base64url_body,
+    scheme_make_sha256hex_url, scheme_make_atlassian_qsh;
 /* scheme_text_json.c */
 scheme_make_fn scheme_make_json_body, scheme_make_canonical_json;
 

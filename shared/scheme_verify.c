@@ -6,7 +6,7 @@
 #include <openssl/evp.h>
 
 #include "clock.h"
-#include "scheme_impl.h"
+#include "scheme_jwt.h"
 
 enum {
 	DIGITS_MAX = 15,
@@ -291,6 +291,8 @@ check_one(struct scheme_proof *proof, const struct scheme_key *key,
 	if (proof->rules->kind == SCHEME_KIND_TOKEN ||
 	    proof->rules->kind == SCHEME_KIND_BASIC)
 		return check_token(proof, key, signature);
+	if (proof->rules->kind == SCHEME_KIND_JWT)
+		return scheme_jwt_check(proof, key, signature);
 	if (scheme_is_asymmetric(proof->rules->kind))
 		return check_public(proof, key, signature);
 	return check_digest(proof, key, signature);

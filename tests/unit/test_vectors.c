@@ -27,6 +27,7 @@ struct vector {
 	const char *file;
 	size_t number;
 	const struct scheme *scheme;
+	struct scheme *own; /* with the vector's params, or NULL */
 	const struct scheme_rules *rules;
 	struct scheme_keys *keys;
 	struct scheme_secret secrets[SECRETS_MAX];
@@ -38,6 +39,30 @@ struct vector {
 };
 
 /* ---- reading a vector ---- */
+
+/* The scheme of a vector or an example, with its params. */
+static struct scheme *
+example_scheme(const json_t *example)
+{
+	const char *name =
+	    json_string_value(json_object_get(example, "scheme"));
+	const struct scheme *builtin = scheme_builtin(name);
+	struct scheme *scheme = scheme_new(name, builtin);
+	char error[SCHEME_ERROR_SIZE], text[256];
+	const char *param;
+	json_t *value;
+
+	if (!builtin)
+		fail_msg("no scheme %s", name);
+	json_object_foreach(json_object_get(example, "params"), param, value)
+	{
+		(void)snprintf(text, sizeof(text), "%s=%s", param,
+		    json_string_value(value));
+		if (scheme_set(scheme, "param", text, error))
+			fail_msg("%s: %s", name, error);
+	}
+	return scheme;
+}
 
 static void
 read_secrets(struct vector *v, const json_t *object)
@@ -114,6 +139,8 @@ read_vector(struct vector *v, const json_t *object)
 	v->scheme = scheme_builtin(name);
 	if (!v->scheme)
 		fail_msg("%s: no scheme %s", v->file, name);
+	if (json_object_get(object, "params"))
+		v->scheme = v->own = example_scheme(object);
 	v->rules = v->scheme->rules;
 	v->request.method =
 	    json_string_value(json_object_get(object, "method"));
@@ -132,6 +159,7 @@ static void
 clear_vector(struct vector *v)
 {
 	scheme_keys_free(v->keys);
+	scheme_free(v->own);
 	for (size_t i = 0; i < v->request.n_headers; i++)
 		free((void *)(uintptr_t)v->headers[i].name);
 	for (size_t i = 0; i < v->n_secrets; i++)
@@ -387,7 +415,8 @@ change_secret(const struct vector *v)
 	size_t skip = strlen(v->rules->secret_prefix);
 	unsigned char *p;
 
-	if (v->n_secrets != 1 || scheme_is_asymmetric(v->rules->kind))
+	if (v->n_secrets != 1 || scheme_is_asymmetric(v->rules->kind) ||
+	    (v->rules->kind == SCHEME_KIND_JWT && strchr("-{", (char)*other.p)))
 		return;
 	p = malloc(other.len);
 	memcpy(p, other.p, other.len);
@@ -474,29 +503,6 @@ add_query(struct buf *query, const char *name, const char *value)
 		(void)buf_printf(query,
 		    isalnum((unsigned char)*c) ? "%c" : "%%%02X",
 		    (unsigned char)*c);
-}
-
-static struct scheme *
-example_scheme(const json_t *example)
-{
-	const char *name =
-	    json_string_value(json_object_get(example, "scheme"));
-	const struct scheme *builtin = scheme_builtin(name);
-	struct scheme *scheme = scheme_new(name, builtin);
-	char error[SCHEME_ERROR_SIZE], text[256];
-	const char *param;
-	json_t *value;
-
-	if (!builtin)
-		fail_msg("no scheme %s", name);
-	json_object_foreach(json_object_get(example, "params"), param, value)
-	{
-		(void)snprintf(text, sizeof(text), "%s=%s", param,
-		    json_string_value(value));
-		if (scheme_set(scheme, "param", text, error))
-			fail_msg("%s: %s", name, error);
-	}
-	return scheme;
 }
 
 static void
