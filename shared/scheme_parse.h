@@ -54,6 +54,11 @@ scheme_parse_template(struct scheme_parse *p, const char *text);
 int scheme_parse_handshake(struct scheme_parse *p, const char *text,
     struct scheme_handshake *handshake);
 
+/* The keys of kind jwt (scheme_compile_jwt.c). */
+int scheme_parse_algorithms(struct scheme_parse *p, const char *value);
+int scheme_parse_claim(struct scheme_parse *p, const char *value);
+int scheme_parse_max_age(struct scheme_parse *p, const char *value);
+
 /* The character a word stands for (comma, equals …), or -1 with a fault. */
 int scheme_parse_separator(struct scheme_parse *p, const char *value);
 
