@@ -63,7 +63,7 @@ struct dev {
 	sigset_t mask; /* as it was */
 	int signals;   /* signalfd */
 	int listener;
-	int output; /* FIFO */
+	struct dev_child output; /* of handlers: the FIFO */
 	struct buf secret;
 	bool accepting, linked, ready;
 	struct call *call; /* to the worker, once it is asked */
@@ -180,8 +180,8 @@ write_files(struct dev *dev)
 		return -1;
 	snprintf(path, sizeof(path), "%s/" DEV_OUTPUT, setup.directory);
 	/* for reading and writing: it is never at its end */
-	dev->output = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-	return dev->output != -1 ? 0 : -1;
+	dev->output.fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	return dev->output.fd != -1 ? 0 : -1;
 }
 
 /* ---- the programs ---- */
@@ -241,15 +241,14 @@ print_welcome(const struct dev *dev)
 }
 
 static void
-print_output(struct dev *dev)
+on_output(void *arg, struct dev_child *output, char *line)
 {
-	char text[4096];
-	ssize_t n;
-
-	while ((n = read(dev->output, text, sizeof(text) - 1)) > 0) {
-		text[n] = '\0';
-		out_lines(text, "          | ");
-	}
+	(void)arg;
+	(void)output;
+	if (line[0] == '\0')
+		puts("          |");
+	else
+		out_lines(line, "          | ");
 }
 
 /* Headers and body of an event that nothing else is done with. */
@@ -318,8 +317,11 @@ on_line(void *arg, struct dev_child *child, char *line)
 	struct dev *dev = arg;
 	json_t *record = json_loads(line, 0, NULL);
 
-	/* what a handler printed came before what the worker says of it */
-	print_output(dev);
+	/* what a handler printed came before what the worker says of it, and
+	 * goes on until then */
+	dev_child_read(&dev->output, on_output, dev);
+	if (json_object_get(record, "route") != NULL)
+		dev_child_flush(&dev->output, on_output, dev);
 	if (record != NULL) {
 		note_ready(dev, record);
 		print_record(dev, record);
@@ -359,7 +361,7 @@ loop(struct dev *dev)
 {
 	struct pollfd polls[N_CHILDREN + 2] = {
 	    {.fd = dev->signals, .events = POLLIN},
-	    {.fd = dev->output, .events = POLLIN},
+	    {.fd = dev->output.fd, .events = POLLIN},
 	};
 	int status;
 
@@ -370,7 +372,7 @@ loop(struct dev *dev)
 		if (poll(polls, 2 + dev->n_children, -1) == -1 &&
 		    errno != EINTR)
 			return CMD_FAILED;
-		print_output(dev);
+		dev_child_read(&dev->output, on_output, dev);
 		for (size_t i = 0; i < dev->n_children; i++)
 			dev_child_read(&dev->children[i], on_line, dev);
 		status = take_signals(dev);
@@ -415,6 +417,7 @@ run(struct dev *dev)
 	}
 	call_close(dev->call);
 	dev_children_stop(dev->children, dev->n_children);
+	dev_child_clear(&dev->output);
 	dev_directory_remove(directory);
 	free(directory);
 	return status;
@@ -447,7 +450,7 @@ check_options(void)
 int
 cmd_dev(int argc, char **argv)
 {
-	struct dev dev = {.signals = -1, .output = -1};
+	struct dev dev = {.signals = -1, .output.fd = -1};
 	struct config *config = NULL;
 	int first = options_read(&options, argc, argv), status = CMD_FAILED;
 

@@ -109,7 +109,17 @@ take_lines(struct dev_child *child, dev_line_fn *fn, void *arg)
 	if (b->len > 0)
 		memmove(b->p, line, b->len);
 	if (b->len > DEV_LINE_MAX)
-		buf_reset(b);
+		dev_child_flush(child, fn, arg);
+}
+
+void
+dev_child_flush(struct dev_child *child, dev_line_fn *fn, void *arg)
+{
+	if (child->partial.len == 0)
+		return;
+	if (buf_str(&child->partial) != NULL)
+		take_line(child, child->partial.p, fn, arg);
+	buf_reset(&child->partial);
 }
 
 void
@@ -125,8 +135,7 @@ dev_child_read(struct dev_child *child, dev_line_fn *fn, void *arg)
 	}
 	if (child->fd == -1 || (n == -1 && errno == EAGAIN))
 		return;
-	if (child->partial.len > 0 && buf_add_char(&child->partial, '\n') == 0)
-		take_lines(child, fn, arg);
+	dev_child_flush(child, fn, arg);
 	close(child->fd);
 	child->fd = -1;
 }
@@ -192,6 +201,16 @@ signal_all(struct dev_child *children, size_t n, int number)
 }
 
 void
+dev_child_clear(struct dev_child *child)
+{
+	if (child->fd != -1)
+		close(child->fd);
+	buf_clear(&child->partial);
+	for (size_t i = 0; i < DEV_LAST_LINES; i++)
+		free(child->last[i]);
+}
+
+void
 dev_children_stop(struct dev_child *children, size_t n)
 {
 	signal_all(children, n, SIGTERM);
@@ -199,11 +218,6 @@ dev_children_stop(struct dev_child *children, size_t n)
 		signal_all(children, n, SIGKILL);
 		(void)wait_all(children, n, clock_boot_ms() + DEV_STOP_MS);
 	}
-	for (size_t i = 0; i < n; i++) {
-		if (children[i].fd != -1)
-			close(children[i].fd);
-		buf_clear(&children[i].partial);
-		for (size_t j = 0; j < DEV_LAST_LINES; j++)
-			free(children[i].last[j]);
-	}
+	for (size_t i = 0; i < n; i++)
+		dev_child_clear(&children[i]);
 }

@@ -1,8 +1,9 @@
 /*
  * dev_child - a program that `gaff dev` runs, and what it prints
  *
- * Standard output and error of a program come through one pipe, line by line.
- * It has a process group of its own, so that Ctrl-C reaches it by us alone; it
+ * Standard output and error of a program come through one pipe, line by line;
+ * so does what a handler prints, through a FIFO that is nobody's (pid 0). It
+ * has a process group of its own, so that Ctrl-C reaches it by us alone; it
  * gets SIGTERM when we die.
  */
 
@@ -43,15 +44,20 @@ struct dev_start {
 int dev_child_start(
     struct dev_child *child, const char *name, const struct dev_start *start);
 
-/* Read what is there; `fn` gets each line. */
+/* Read what is there; `fn` gets each line, and one that has no end yet once it
+ * is DEV_LINE_MAX long, or by dev_child_flush(). */
 void dev_child_read(struct dev_child *child, dev_line_fn *fn, void *arg);
+void dev_child_flush(struct dev_child *child, dev_line_fn *fn, void *arg);
 /* Whether it has ended; then `status` says how. */
 bool dev_child_ended(struct dev_child *child);
 /* Say that and how it ended, with its last lines, on standard error. */
 void dev_child_report(const struct dev_child *child);
 
+/* Close and release. */
+void dev_child_clear(struct dev_child *child);
+
 /* End them all in order: SIGTERM, and SIGKILL after DEV_STOP_MS.  Returns when
- * they, and whoever has their pipes, are gone. */
+ * they, and whoever has their pipes, are gone; they are cleared. */
 enum { DEV_STOP_MS = 10000 };
 
 void dev_children_stop(struct dev_child *children, size_t n);

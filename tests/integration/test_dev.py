@@ -93,14 +93,15 @@ def test_run(site):
     are the developer's."""
     dev = Dev(site, "-p", "0", "--scheme", "stripe", "--run",
               "pwd; echo \"type $GAFF_TYPE\"; grep -o '\"object\":' | "
-              "head -n1; echo $PATH >&2")
+              "head -n1; seq -s ' ' 5000; echo $PATH >&2; printf end")
     dev.try_it()
     dev.wait(r"  delivered  [0-9a-f]{8}  try 1  \d+ ms$")
     text = dev.process.log()
     shown = re.findall(r"^ {10}\| (.*)$", text, re.M)
     assert shown[0] == site.dir
     assert shown[1].startswith("type ") and '"object":' in shown
-    assert shown[-1] == environment()["PATH"]
+    assert shown[3].split() == [str(n) for n in range(1, 5001)]
+    assert shown[4:] == [environment()["PATH"], "end"]
     assert text.index("| type") < text.index("  delivered  ")
     assert dev.process.stop(PATIENCE) == 0
     dev.nothing_is_left()

@@ -176,5 +176,8 @@ def test_what_is_missing(ready, github):
     run = ready.gaff("register", "github", "shop/web", "--source", "github",
                      code=1)
     assert b"no token: " in run.stderr and b"GITHUB_TOKEN" in run.stderr
+    run = ready.gaff("register", "github", "shop/web", "--source", "github",
+                     "--api", "http://192.0.2.1/api", code=2)
+    assert b"--api takes https://" in run.stderr
     ready.gaff("register", "gitlab", "a/b", "--source", "github", code=2)
     assert github.requests == []
