@@ -35,6 +35,7 @@ class Dev:
         self.process.wait_log("Ctrl-C ends all", PATIENCE)
         self.url = re.search(r"^URL +(\S+)$", self.process.log(), re.M)[1]
         self.port = int(self.url.split(":")[2].split("/")[0])
+        self.programs = self.children()
 
     def wait(self, pattern):
         return until(lambda: re.search(pattern, self.process.log(), re.M),
@@ -55,6 +56,9 @@ class Dev:
         return found
 
     def nothing_is_left(self):
+        """The programs were waited for; their helpers end with them."""
+        running = process.children()
+        assert [n for n, p in self.programs.items() if p in running] == []
         assert os.listdir(self.tmp) == []
         until(lambda: not self.children(), "no process is left", PATIENCE,
               found=self.children)
@@ -64,7 +68,7 @@ def test_event_is_shown(site):
     """With a secret it made up, headers and body; Ctrl-C leaves nothing."""
     dev = Dev(site, "-p", "0")
     assert re.search(r"^secret +[0-9a-f]{64}$", dev.process.log(), re.M)
-    assert set(dev.children()) == {"lighttpd", "gaff.fcgi", "gaff-worker"}
+    assert set(dev.programs) == {"lighttpd", "gaff.fcgi", "gaff-worker"}
     dev.try_it()
     dev.wait(r"  accepted   [0-9a-f]{8}  push  key \S+  \d+ bytes")
     dev.wait(r"^  x-github-event: push$")
@@ -125,7 +129,7 @@ def test_forward(site, receiver):
 def test_program_that_dies(site, name, called):
     """It is named, and all is ended."""
     dev = Dev(site, "-p", "0", "--scheme", "none")
-    os.kill(dev.children()[name], signal.SIGKILL)
+    os.kill(dev.programs[name], signal.SIGKILL)
     assert dev.process.wait(PATIENCE) == 1
     assert f"{called} was ended by signal 9" in dev.process.log()
     dev.nothing_is_left()
