@@ -6,6 +6,7 @@ id as its key (`keyed`) and with `kind` as its type.
 """
 
 import base64
+import hashlib
 import json
 import subprocess
 import time
@@ -26,6 +27,10 @@ class Keys:
 
 def text():
     return Keys(*["the s3cret of provider and receiver"] * 3)
+
+
+def text64():
+    return Keys(*["contentful" + "x" * 54] * 3)
 
 
 def whsec():
@@ -73,6 +78,11 @@ class Provider:
     keyed: bool = True
     signs: bool = False  # the SDK can also sign
     compact: bool = False  # the SDK writes the JSON anew: it must be its own
+    form: bool = False  # the body is one, not JSON
+    query: Callable | None = None  # of the URL, for a body
+    refused: int = 401  # what the provider wants to see then
+    signer: str = ""  # what gaff signs by, where the scheme has several
+    sends: bool = True  # gaff send and a signed post can, not gaff sign alone
     timeless: bool = False  # the SDK looks at no clock though a time is signed
     source: str = ""  # more of the source's section
 
@@ -80,11 +90,31 @@ class Provider:
     def name(self):
         return self.scheme or self.sdk
 
+    @property
+    def signed_by(self):
+        return self.signer or self.name
+
+    @property
+    def posts(self):
+        """A route can: its URL is fixed, and so is the query."""
+        return self.sends and not self.query
+
+    @property
+    def content_type(self):
+        return ("application/x-www-form-urlencoded" if self.form
+                else "application/json")
+
+    def path(self, body):
+        """On our web server, with the query."""
+        query = self.query(body) if self.query else ""
+        return f"/hooks/{self.sdk}{query}"
+
     def text(self, i):
-        """The body.  Its last character has a bit that is not missed in
-        tampered()."""
+        """The body, with a character in it for tampered()."""
         members = self.body(i)
         (members[0] if isinstance(members, list) else members)["note"] = "☕"
+        if self.form:
+            return "&".join(f"{k}={v}" for k, v in members.items())
         if self.compact:
             return json.dumps(members, ensure_ascii=False,
                               separators=(",", ":"))
@@ -92,7 +122,7 @@ class Provider:
 
 
 def tampered(body):
-    """One bit of a body changed; it is JSON still."""
+    """One bit of a body changed; it is JSON or a form still."""
     changed = body.replace("☕", "☔")
     assert changed != body and len(changed.encode()) == len(body.encode())
     return changed
@@ -115,9 +145,26 @@ def github(sdk):
         headers=header("x-github-delivery", x_github_event="pull_request"))
 
 
-def standard(sdk, prefix="webhook", kind="contact.created", **more):
-    return Provider(sdk, typed, kind, headers=header(prefix + "-id"),
+def standard(sdk, prefix="webhook", **more):
+    return Provider(sdk, typed, "contact.created", headers=header(prefix + "-id"),
                     keys=whsec, **more)
+
+
+def contentful(sdk, **more):
+    signed = ("x-contentful-idempotency-key,x-contentful-signed-headers,"
+              "x-contentful-timestamp,x-contentful-topic")
+    topic = "ContentManagement.Entry.publish"
+    return Provider(
+        sdk, lambda i: {"sys": {"id": "e1"}}, topic, "contentful",
+        headers=header("x-contentful-idempotency-key",
+                       x_contentful_topic=topic,
+                       x_contentful_signed_headers=signed),
+        keys=text64, signs=True, sends=False, source="tolerance = 300s",
+        **more)
+
+
+def body_sha256(body):
+    return "?bodySHA256=" + hashlib.sha256(body.encode()).hexdigest()
 
 
 PROVIDERS = [
@@ -126,7 +173,7 @@ PROVIDERS = [
         "invoice.paid", signs=True),
     github("octokit"),
     github("octokit-webhooks"),
-    standard("svix", "svix", kind="", signs=True),
+    standard("svix", "svix", signs=True),
     standard("standardwebhooks", scheme="standard-webhooks", signs=True),
     Provider("workos", lambda i: {
         "id": i, "event": "dsync.user.created", "data": {"object": "x"}},
@@ -148,7 +195,8 @@ PROVIDERS = [
                  "x-shopify-webhook-id", x_shopify_topic="orders/create",
                  x_shopify_api_version="2025-01",
                  x_shopify_shop_domain="gaff.myshopify.com")),
-    Provider("discord", lambda i: {"id": i, "type": 2}, keys=ed25519_hex),
+    Provider("discord", lambda i: {"id": i, "type": 2}, "2",
+             keys=ed25519_hex),
     Provider("telnyx", lambda i: {"data": {
         "id": i, "event_type": "message.received"}}, "message.received",
         keys=ed25519_base64),
@@ -166,14 +214,15 @@ PROVIDERS = [
         "triggerType": "form_submission", "payload": {"id": i}},
         "form_submission", timeless=True),
     Provider("sendgrid", lambda i: [{"event": "delivered", "sg_event_id": i}],
-             keys=ecdsa_base64, keyed=False),
+             "delivered", keys=ecdsa_base64, keyed=False),
     Provider("razorpay", lambda i: {"event": "payment.captured"},
              "payment.captured", headers=header("x-razorpay-event-id")),
     Provider("line", lambda i: {"destination": i, "events": []},
              keyed=False),
     Provider("pusher", lambda i: {"time_ms": int(i), "events": []},
              headers=lambda i: {"x-pusher-key": "app-key"}),
-    Provider("gocardless", lambda i: {"events": [{"id": i}]}, keyed=False),
+    Provider("gocardless", lambda i: {"events": [{"id": i}]}, keyed=False,
+             refused=498),
     Provider("easypost", lambda i: {
         "id": i, "description": "tracker.updated"}, "tracker.updated"),
     Provider("onfido", lambda i: {"payload": {
@@ -187,4 +236,15 @@ PROVIDERS = [
     standard("replicate", timeless=True),
     Provider("getstream", lambda i: {"type": "message.new"}, "message.new",
              headers=header("x-webhook-id")),
+    contentful("contentful"),
+    contentful("contentful-query", query=lambda body: "?a=b%20c&d=%C3%A4"),
+    Provider("twilio", lambda i: {
+        "MessageSid": i, "MessageStatus": "delivered", "From": "%2B14158675309",
+        "Body": "two+words"}, "delivered", signs=True, form=True,
+        headers=header("i-twilio-idempotency-token"),
+        source=f"public_url = {URL}/hooks/twilio"),
+    Provider("twilio-json", lambda i: {"CallSid": i}, scheme="twilio",
+             signer="twilio.json", signs=True, query=body_sha256,
+             headers=header("i-twilio-idempotency-token"),
+             source=f"public_url = {URL}/hooks/twilio-json"),
 ]

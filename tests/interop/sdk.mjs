@@ -166,6 +166,52 @@ const cloudinary = {
 	},
 };
 
+const contentful = {
+	async sign({ secret, body, headers, url, now }) {
+		const { signRequest } =
+			await import("@contentful/node-apps-toolkit");
+		const { "content-type": _, ...signed } = headers;
+		return signRequest(secret, { method: "POST", body,
+			path: url.slice(new URL(url).origin.length),
+			headers: signed }, now * 1000);
+	},
+	async verify({ secret, body, headers, url }) {
+		const { verifyRequest } =
+			await import("@contentful/node-apps-toolkit");
+		return verifyRequest(secret, { method: "POST", body, headers,
+			path: url.slice(new URL(url).origin.length) });
+	},
+};
+
+const form = (body) => Object.fromEntries(new URLSearchParams(body));
+
+const twilio = {
+	async sign({ secret, body, url }) {
+		const { default: lib } =
+			await import("twilio/lib/webhooks/webhooks.js");
+		return { "x-twilio-signature": lib.getExpectedTwilioSignature(
+			secret, url, form(body)) };
+	},
+	async verify({ secret, body, headers, url }) {
+		const { default: lib } =
+			await import("twilio/lib/webhooks/webhooks.js");
+		return lib.validateRequest(
+			secret, headers["x-twilio-signature"], url, form(body));
+	},
+};
+
+const twilioJson = {
+	async sign({ secret, url }) {
+		return twilio.sign({ secret, url, body: "" });
+	},
+	async verify({ secret, body, headers, url }) {
+		const { default: lib } =
+			await import("twilio/lib/webhooks/webhooks.js");
+		return lib.validateRequestWithBody(
+			secret, headers["x-twilio-signature"], url, body);
+	},
+};
+
 // ---- these only verify ----
 
 const slack = { async verify({ secret, body, headers }) {
@@ -313,7 +359,8 @@ const table = {
 	workos, notion, sanity, retell, cloudinary, slack, shopify, discord,
 	telnyx, linear, square, paddle, webflow, sendgrid, razorpay, line, pusher,
 	gocardless, easypost, onfido, mux, openai, resend, clerk, replicate,
-	getstream,
+	getstream, contentful, "contentful-query": contentful,
+	twilio, "twilio-json": twilioJson,
 };
 
 async function answer(request) {
