@@ -35,6 +35,8 @@ class Dev:
         self.process.wait_log("Ctrl-C ends all", PATIENCE)
         self.url = re.search(r"^URL +(\S+)$", self.process.log(), re.M)[1]
         self.port = int(self.url.split(":")[2].split("/")[0])
+        until(lambda: len(self.children()) == 3, "three programs run",
+              PATIENCE, found=self.children)
         self.programs = self.children()
 
     def wait(self, pattern):
