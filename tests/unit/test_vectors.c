@@ -339,9 +339,10 @@ change_headers(const struct vector *v)
 static bool
 signs_form(const struct scheme_rules *rules)
 {
-	const struct scheme_template *template = rules->templates[0];
+	const struct scheme_template *template =
+	    rules->templates[0]; /* or none */
 
-	for (size_t i = 0; i < template->n; i++)
+	for (size_t i = 0; template && i < template->n; i++)
 		if (template->v[i].kind == SCHEME_PART_SORTED_FORM ||
 		    (template->v[i].kind == SCHEME_PART_PLACE &&
 			template->v[i].place.kind == SCHEME_PLACE_FORM))
