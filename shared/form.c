@@ -212,6 +212,31 @@ out:
 	return rc;
 }
 
+int
+form_spread(const char *text, size_t len, const char *equals,
+    const char *between, struct buf *out)
+{
+	struct buf bytes = {0};
+	struct pair *pairs = calloc(FORM_PAIRS_MAX, sizeof(*pairs));
+	int n = pairs ? decode_pairs(text, len, &bytes, pairs) : -1;
+
+	if (n > 0)
+		qsort(pairs, (size_t)n, sizeof(*pairs), compare_pairs);
+	for (int i = 0; i < n; i++) {
+		const struct pair *pair = &pairs[i];
+
+		(void)buf_add_str(out, i > 0 ? between : "");
+		(void)buf_add(out, pair->bytes, pair->name_len);
+		(void)buf_add_str(out, equals);
+		(void)buf_add(
+		    out, pair->bytes + pair->name_len, pair->value_len);
+	}
+	out->failed |= bytes.failed || !pairs;
+	buf_clear(&bytes);
+	free(pairs);
+	return n < 0 || out->failed ? -1 : 0;
+}
+
 static int
 compare_raw(const void *a, const void *b)
 {

@@ -35,6 +35,14 @@ form_get(const char *text, size_t len, const char *name, struct buf *value);
 int form_sorted(const char *text, size_t len, struct buf *out);
 
 /*
+ * Append name and value of all pairs, decoded, `equals` within and `between`
+ * them, in the order of form_sorted(), equal pairs as often as they are there
+ * (Plivo).  As form_sorted().
+ */
+int form_spread(const char *text, size_t len, const char *equals,
+    const char *between, struct buf *out);
+
+/*
  * Append the pairs as they stand, joined by `&`, in the order of their names
  * (as they stand too), equal names in the order they had.  0, or -1: more than
  * FORM_PAIRS_MAX pairs, or (failed set) no memory.

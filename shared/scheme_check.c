@@ -191,7 +191,8 @@ covers(const struct scheme_rules *rules, const struct scheme_template *template,
 		       covers_json(rules, template);
 	case SCHEME_PLACE_FORM:
 		return covers_body(rules, template) ||
-		       has(template, SCHEME_PART_SORTED_FORM);
+		       has(template, SCHEME_PART_SORTED_FORM) ||
+		       made(template, SCHEME_COVERS_FORM);
 	case SCHEME_PLACE_HEADER:
 	case SCHEME_PLACE_CLAIM:
 	case SCHEME_PLACE_SIGNATURE:

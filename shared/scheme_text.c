@@ -134,6 +134,37 @@ make_contentful_path(
 	return SCHEME_OK;
 }
 
+/* The URL with its query sorted and decoded, then the fields of the body. */
+static enum scheme_result
+make_plivo_url(
+    struct scheme_look *look, const struct scheme_words *words, struct buf *out)
+{
+	const struct scheme_request *request = look->request;
+	size_t query_len = strlen(request->query);
+	struct buf query = {0};
+	struct buf fields = {0};
+	enum scheme_result result = SCHEME_BAD_FORMAT;
+
+	(void)words;
+	if (form_spread(request->query, query_len, "=", "&", &query) == 0 &&
+	    form_spread(request->body, request->body_len, "", "", &fields) ==
+		0) {
+		(void)buf_add(out, request->url, strcspn(request->url, "?"));
+		if (query.len > 0 || fields.len > 0)
+			(void)buf_add_char(out, '?');
+		(void)buf_add(out, query.p, query.len);
+		if (query.len > 0 && fields.len > 0)
+			(void)buf_add_char(out, '.');
+		(void)buf_add(out, fields.p, fields.len);
+		result = SCHEME_OK;
+	}
+	if (query.failed || fields.failed)
+		result = SCHEME_ERROR;
+	buf_clear(&query);
+	buf_clear(&fields);
+	return result;
+}
+
 /* ---- several places ---- */
 
 struct texts {
@@ -313,6 +344,9 @@ static const struct scheme_maker makers[] = {
 	SCHEME_COVERS_QUERY | SCHEME_COVERS_URL, make_url_without_port},
     {"contentful_path", SCHEME_WORDS_NONE, SCHEME_COVERS_QUERY,
 	make_contentful_path},
+    {"plivo_url", SCHEME_WORDS_NONE,
+	SCHEME_COVERS_QUERY | SCHEME_COVERS_URL | SCHEME_COVERS_FORM,
+	make_plivo_url},
     {"sorted_with_secret", SCHEME_WORDS_PLACES,
 	SCHEME_COVERS_PLACES | SCHEME_COVERS_SECRET, make_sorted_with_secret},
     {"joined", SCHEME_WORDS_JOINED, SCHEME_COVERS_PLACES, make_joined},

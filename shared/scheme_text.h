@@ -21,6 +21,7 @@ enum scheme_covered {
 	SCHEME_COVERS_PLACES = 4, /* those that its words name */
 	SCHEME_COVERS_SECRET = 8, /* the secret is in it */
 	SCHEME_COVERS_URL = 16,   /* made from the public URL */
+	SCHEME_COVERS_FORM = 32,  /* the fields of a form body */
 };
 
 /* The words behind the colon. */

@@ -151,6 +151,30 @@ test_query(void **state)
 	expect("{contentful_path}", "/a%20b/%C3%A4");
 }
 
+/* Examples made with the rule of Plivo's own library. */
+static void
+test_plivo_url(void **state)
+{
+	struct scheme_request *request = requests_begin("To=2&C=%41&To=1&To=1");
+
+	(void)state;
+	request->url = "https://a.example/x?b=2&a=1&a=0";
+	request->query = "b=2&a=1&a=0";
+	expect("{plivo_url}", "https://a.example/x?a=0&a=1&b=2.CATo1To1To2");
+	request->url = "https://a.example/x";
+	request->query = "";
+	expect("{plivo_url}", "https://a.example/x?CATo1To1To2");
+	request = requests_begin("");
+	request->url = "https://a.example/x?a=%20";
+	request->query = "a=%20";
+	expect("{plivo_url}", "https://a.example/x?a= ");
+	request->query = "a=%2";
+	expect("{plivo_url}", NULL);
+	request->query = "";
+	request->url = "https://a.example/x";
+	expect("{plivo_url}", "https://a.example/x");
+}
+
 static void
 test_sorted_with_secret(void **state)
 {
@@ -349,6 +373,7 @@ main(void)
 	    cmocka_unit_test(test_json_body),
 	    cmocka_unit_test(test_urls),
 	    cmocka_unit_test(test_query),
+	    cmocka_unit_test(test_plivo_url),
 	    cmocka_unit_test(test_sorted_with_secret),
 	    cmocka_unit_test(test_joined),
 	    cmocka_unit_test(test_signed_headers),
