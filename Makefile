@@ -10,7 +10,7 @@ DEMO_PACKAGES := lighttpd python3
 TEST_PACKAGES := libcmocka-dev python3 python3-pytest python3-pytest-xdist \
 	lighttpd nginx-light apache2 libapache2-mod-fcgid spawn-fcgi systemd curl \
 	openssl jq webhook prometheus mandoc php-cli nodejs clang-format-14 \
-	clang-tidy-14 bash-completion
+	clang-tidy-14 bash-completion clang-14 libclang-rt-14-dev
 DEB_PACKAGES := dpkg-dev debhelper fakeroot lintian debootstrap xz-utils
 INTEROP_PACKAGES := nodejs npm
 
@@ -112,6 +112,22 @@ $O/tests/unit/%: $O/tests/unit/%.o $(UNIT_OBJS)
 $O/tests/tool/%: $O/tests/tool/%.o $O/libgaff.a
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(FCGI_LIBS)
 
+# fuzzers: with libFuzzer by `make fuzz`, else with what is kept of inputs
+FUZZERS := $(patsubst tests/fuzz/%.c,$O/tests/fuzz/%,\
+	$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_SECS := 60
+FUZZ_OBJS := $(if $(FUZZ),,$O/tests/fuzz/replay.o) \
+	$(FCGI_OBJS) $(WORKER_OBJS) $(CLI_OBJS) $O/libgaff.a
+$O/tests/fuzz/%: $O/tests/fuzz/%.o $(FUZZ_OBJS)
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) $(if $(FUZZ),-fsanitize=fuzzer) -o $@ $^ \
+	    $(if $(FUZZ),,-lcmocka) -lfcgi $(WORKER_LIBS)
+UNIT += $(FUZZERS)
+fuzz-programs: $(FUZZERS)
+fuzz:
+	@$(MAKE) --no-print-directory O=build/fuzz CC=clang-14 SAN=1 FUZZ=1 \
+	    CFLAGS='-O1 -g -fsanitize=fuzzer-no-link' WARN= fuzz-programs
+	@tests/fuzz/run.sh build/fuzz/tests/fuzz $(FUZZ_SECS)
+
 unit-programs: $(UNIT)
 tools: $(TOOLS)
 
@@ -212,6 +228,7 @@ help:
 	@echo 'make test       unit and integration tests; needs no root, no network'
 	@echo 'make unit       the unit tests alone'
 	@echo 'make interop    against the SDKs of the providers, which npm downloads'
+	@echo 'make fuzz       each fuzzer for FUZZ_SECS=60 (clang-14, libFuzzer)'
 	@echo 'make sabotage   take defences out one at a time; each must turn a test red'
 	@echo 'make lint       format, sizes, clang-tidy; make format repairs the first'
 	@echo 'make install    to DESTDIR, prefix=$(prefix) and sysconfdir=$(sysconfdir)'
@@ -223,7 +240,7 @@ help:
 clean:
 	rm -rf build
 
-.PHONY: all unit-programs tools unit integration integration-root test sabotage \
+.PHONY: all fuzz fuzz-programs unit-programs tools unit integration integration-root test sabotage \
 	interop lint format check demo install deb deb-check help clean
 .SECONDARY:
 

@@ -82,8 +82,10 @@ clock_format(int64_t wall_ms, char out[CLOCK_TEXT_SIZE])
 		seconds = 0;
 		(void)gmtime_r(&seconds, &tm);
 	}
-	(void)strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
-	(void)snprintf(out, CLOCK_TEXT_SIZE, "%.19s.%03dZ", date, ms % 1000);
+	/* %Y does not fill up to four digits */
+	(void)strftime(date, sizeof(date), "-%m-%dT%H:%M:%S", &tm);
+	(void)snprintf(out, CLOCK_TEXT_SIZE, "%04d%.15s.%03dZ",
+	    (tm.tm_year + 1900) % 10000, date, ms % 1000);
 }
 
 /* Exactly n digits at *p; moves *p behind them.  -1 when there are fewer. */

@@ -53,6 +53,7 @@ part "build, sanitizers" build SAN=1 "O=$out/san"
 part "unit, sanitizers" make SAN=1 "O=$out/san" unit
 part "integration, sanitizers" make SAN=1 "O=$out/san" integration
 part packages make deb-check
+part fuzz make fuzz FUZZ_SECS=5
 part lint make "O=$out" lint
 
 printf '==== summary\n%s' "$summary"
