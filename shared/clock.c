@@ -84,8 +84,8 @@ clock_format(int64_t wall_ms, char out[CLOCK_TEXT_SIZE])
 	}
 	/* %Y does not fill up to four digits */
 	(void)strftime(date, sizeof(date), "-%m-%dT%H:%M:%S", &tm);
-	(void)snprintf(out, CLOCK_TEXT_SIZE, "%04d%.15s.%03dZ",
-	    (tm.tm_year + 1900) % 10000, date, ms % 1000);
+	(void)snprintf(out, CLOCK_TEXT_SIZE, "%04u%.15s.%03uZ",
+	    (unsigned)(tm.tm_year + 1900) % 10000, date, (unsigned)ms % 1000);
 }
 
 /* Exactly n digits at *p; moves *p behind them.  -1 when there are fewer. */

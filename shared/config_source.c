@@ -291,6 +291,25 @@ warn_weak(struct config_loader *l, const struct config_section *section,
 		    section->name, scheme_name(scheme));
 }
 
+/* A secret that stands in the URL would stand in the web server's log too. */
+static void
+warn_url(struct config_loader *l, const struct config_section *section,
+    const struct scheme *scheme)
+{
+	const char *place = scheme_get(scheme, "signature");
+	const char *kind = scheme_get(scheme, "kind");
+
+	if (place != NULL && strncmp(place, "query:", 6) == 0 && kind != NULL &&
+	    strcmp(kind, "token") == 0)
+		config_fault(&l->warnings, &section->where,
+		    "source %s: the secret stands in the URL (%s): keep its "
+		    "path out of the access log (nginx: access_log off; in its "
+		    "location; lighttpd: accesslog.filename = \"\" in its "
+		    "$HTTP[\"url\"]; Apache: SetEnvIf Request_URI, CustomLog "
+		    "env=!)",
+		    section->name, place);
+}
+
 static void
 check_source(struct config_loader *l, const struct config_section *section,
     struct draft *draft)
@@ -301,6 +320,7 @@ check_source(struct config_loader *l, const struct config_section *section,
 		return;
 	check_param(l, section, draft->source.scheme);
 	warn_weak(l, section, draft->source.scheme);
+	warn_url(l, section, draft->source.scheme);
 	if (scheme_link(draft->source.scheme, config_scheme_lookup, l->config,
 		error) != 0 ||
 	    scheme_check(draft->source.scheme, error) != 0)

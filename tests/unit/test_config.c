@@ -368,10 +368,13 @@ test_weak(void **state)
 	write_file("gaff.conf",
 	    "[worker local]\n"
 	    "[source a]\nscheme = zendesk\nsecret = 0123456789\n"
-	    "[source b]\nscheme = github\nsecret = 0123456789\n",
+	    "[source b]\nscheme = github\nsecret = 0123456789\n"
+	    "[source c]\nscheme = azure-event-grid\nsecret = 0123456789\n",
 	    0600);
 	c = config_load(main_path, CONFIG_ROLE_CHECK, &errors, &warnings);
 	assert_non_null(c);
+	assert_non_null(strstr(buf_str(&warnings),
+	    "source c: the secret stands in the URL (query:code)"));
 	assert_non_null(strstr(
 	    buf_str(&warnings), "gaff.conf:2: source a: scheme zendesk is"));
 	assert_null(strstr(buf_str(&warnings), "source b"));
