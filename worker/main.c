@@ -150,7 +150,7 @@ settle_rights(const struct config *config, const struct config_worker *worker,
 	if (geteuid() != 0)
 		return 0;
 	if (worker->user == NULL) {
-		log_warn("runs as root, and so do handlers",
+		log_warn("handlers_run_as_root",
 		    log_str("hint", "user = gaff in the worker's section"));
 		return 0;
 	}

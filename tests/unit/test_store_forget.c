@@ -438,7 +438,8 @@ leaves_no_bytes_among_others(void **state)
 		add(f, n, route, 1);
 	for (unsigned i = 0; i < ROUNDS; i++)
 		for (unsigned n = 1; n <= EVENTS; n++) {
-			memset(text, 'x', sizeof text);
+			memset(text, 'x', sizeof text - 1);
+			text[sizeof text - 1] = '\0';
 			text[(n * 37 + i * 211) % sizeof text] = '\0';
 			memcpy(text, word,
 			    (size_t)snprintf(word, sizeof word, "word%u-", n));
