@@ -356,12 +356,11 @@ has_param(const struct scheme *scheme, const char *name)
 static size_t
 wanted_params(const struct scheme *scheme, char names[PARAMS_MAX][PARAM_SIZE])
 {
-	static const char *const keys[] = {"template", "handshake"};
-	const char *value;
+	const char *key, *value;
 	size_t n = 0, k;
 
-	for (size_t key = 0; key < sizeof(keys) / sizeof(keys[0]); key++) {
-		for (size_t i = 0; (value = scheme_value(scheme, keys[key], i));
+	for (size_t at = 0; (key = scheme_key(at)); at++) {
+		for (size_t i = 0; (value = scheme_value(scheme, key, i));
 		     i++) {
 			while (n < PARAMS_MAX &&
 			       (value = strstr(value, "{param:"))) {

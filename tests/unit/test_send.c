@@ -185,10 +185,13 @@ is_unsendable(const char *name)
 {
 	static const char *const names[] = {"twilio.json", "hygraph"};
 
+	const char *kind = scheme_get(scheme_builtin(name), "kind");
+
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(names[i], name) == 0)
 			return true;
-	return false;
+	/* tokens that a server of the provider issues */
+	return strcmp(kind, "jwt") == 0;
 }
 
 static void
