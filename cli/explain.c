@@ -207,6 +207,7 @@ put_how(const struct scheme *scheme, struct buf *out)
 	    {"ed25519", "an Ed25519 signature"},
 	    {"ecdsa", "an ECDSA signature (P-256)"},
 	    {"rsa", "an RSA signature (PKCS#1 v1.5)"},
+	    {"jwt", "a signed token (JWT)"},
 	    {"token", "the secret itself; nothing is signed"},
 	    {"basic", "user and password; nothing is signed"},
 	    {"none", "nothing: a source needs `allow` or `unverified = yes`"},
@@ -236,6 +237,8 @@ put_signed(const struct scheme *scheme, struct buf *out)
 		put_template(out, template);
 		end_line(out);
 	}
+	put_values(out, scheme, "algorithms", "Algorithms");
+	put_values(out, scheme, "claim", "It must claim");
 	put_values(out, scheme, "when", "Only where");
 	put_values(out, scheme, "require", "It must have");
 }
@@ -285,6 +288,9 @@ put_secret(const struct scheme *scheme, struct buf *out)
 			    strcmp(encoding, "pem") == 0
 			? ""
 			: encoding);
+	else if (is(scheme, "kind", "jwt"))
+		(void)buf_add_str(out, "that of an HMAC, or public keys: PEM "
+				       "or a JWK set");
 	else if (is(scheme, "kind", "basic"))
 		(void)buf_add_str(out, "written user:password");
 	else if (strcmp(encoding, "text") == 0)
@@ -305,6 +311,15 @@ put_time(const struct scheme *scheme, struct buf *out)
 	if (scheme_is_none(scheme))
 		return;
 	label(out, "Time");
+	if (is(scheme, "kind", "jwt")) {
+		(void)buf_printf(out,
+		    "exp, nbf, iat as far as they are there, "
+		    "%s off at most%s%s\n",
+		    get(scheme, "tolerance", "300s"),
+		    scheme_get(scheme, "max_age") ? ", not older than " : "",
+		    get(scheme, "max_age", ""));
+		return;
+	}
 	if (tolerance_ms == 0) {
 		(void)buf_add_str(out, "not checked: who has seen a request "
 				       "can send it again\n");

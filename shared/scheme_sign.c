@@ -224,6 +224,7 @@ make_proof(struct signing *s, struct buf *out)
 		rc = sign_public(s, &bytes);
 		break;
 	case SCHEME_KIND_JWT:
+		return fault(s, "tokens (kind jwt) are not made here");
 	case SCHEME_KIND_UNSET:
 	case SCHEME_KIND_NONE:
 	case SCHEME_KIND__MAX:

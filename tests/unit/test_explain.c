@@ -21,6 +21,8 @@ test_words(void **state)
 	    {"standard-webhooks", "with or without `whsec_`"},
 	    {"meta", "param = verify_token=VALUE"},
 	    {"none", "`unverified = yes`"},
+	    {"plaid", "60s off at most, not older than 5m"},
+	    {"google-pubsub-push", "param = email=VALUE"},
 	};
 
 	(void)state;
