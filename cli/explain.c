@@ -501,7 +501,9 @@ put_row(const struct scheme *scheme, struct buf *out)
 	(void)buf_add_str(out, " | ");
 	if (template)
 		put_template(&text, template);
-	put_cell(out, template && buf_str(&text) ? text.p : "nothing");
+	if (is(scheme, "kind", "jwt"))
+		(void)buf_add_str(&text, "a token with its claims");
+	put_cell(out, text.len > 0 && buf_str(&text) ? text.p : "nothing");
 	(void)buf_printf(out, " | %s | ", get(scheme, "evidence", ""));
 	if (link)
 		(void)buf_printf(out, "[page](%s) ", link);
