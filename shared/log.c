@@ -143,6 +143,7 @@ log_write(enum log_level level, const char *msg, const struct log_field *fields)
 {
 	static const char no_memory[] = "level=error msg=no_memory\n";
 	struct buf line = {0};
+	int kept_errno = errno;
 
 	compose(&line, level, msg, fields);
 	if (line.failed) {
@@ -156,6 +157,7 @@ log_write(enum log_level level, const char *msg, const struct log_field *fields)
 		to_stderr(&line);
 	}
 	buf_clear(&line);
+	errno = kept_errno;
 }
 
 /* Whether standard error is the journal's: JOURNAL_STREAM is DEVICE:INODE. */

@@ -7,8 +7,9 @@
  * for the same.  `reason` is of a closed list, `error` somebody else's text.
  * Foreign text is escaped and cut at LOG_VALUE_MAX bytes; never log payloads
  * or secrets.  Safe from any thread.  Log once, where a fault is detected.
- * Nobody waits for whoever reads standard error: a line there is no room for
- * is lost, and the next one that gets through follows a log_lost lines=N.
+ * errno stays as it is.  Nobody waits for whoever reads standard error: a line
+ * there is no room for is lost, and the next one that gets through follows a
+ * log_lost lines=N.
  */
 
 #ifndef SHARED_LOG_H

@@ -1,6 +1,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -169,7 +170,9 @@ test_without_memory(void **state)
 	(void)state;
 	support_stderr_begin();
 	support_fail_alloc(1);
+	errno = EAGAIN;
 	log_info("lost", LOG_NONE);
+	assert_int_equal(errno, EAGAIN);
 	support_fail_alloc(0);
 	found = support_stderr_end();
 	assert_string_equal(found, "level=error msg=no_memory\n");
