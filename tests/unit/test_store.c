@@ -8,121 +8,11 @@
 #include <jansson.h>
 #include <openssl/evp.h>
 
-#include "../../shared/clock.h"
-#include "../../worker/store.h"
-#include "support.h"
+#include "stores.h"
 
 enum { SECOND = 1000, HOUR = 3600 * SECOND, DAY = 24 * HOUR };
 
-static const int64_t start_ms = 1795305600000; /* 2026-11-22T00:00:00Z */
 static const int64_t horizon_ms = 12 * (int64_t)HOUR;
-
-static struct clock_fake now;
-
-/* ---- a store under test ---- */
-
-struct fixture {
-	const struct store_ops *ops;
-	struct store *store;
-	struct config_store config;
-	char *dir; /* NULL: memory */
-	char *url;
-	unsigned n_events;
-	int64_t revive_ms; /* 0: the store is not told */
-};
-
-static void
-set_clock(int64_t wall_ms, int64_t boot_ms)
-{
-	now = (struct clock_fake){wall_ms, boot_ms};
-	clock_set_fake(&now);
-}
-
-/* Time passes as it should. */
-static void
-pass(int64_t ms)
-{
-	set_clock(now.wall_ms + ms, now.boot_ms + ms);
-}
-
-/* The route "slow" is slower than the others. */
-static int64_t
-revive_after(void *arg, const char *route)
-{
-	const struct fixture *f = arg;
-
-	return strcmp(route, "slow") == 0 ? 3 * f->revive_ms : f->revive_ms;
-}
-
-static void
-open_store(struct fixture *f)
-{
-	const struct store_options options = {.config = &f->config,
-	    .worker = "test",
-	    .now_ms = now.wall_ms,
-	    .revive_after_ms = f->revive_ms != 0 ? revive_after : NULL,
-	    .arg = f};
-
-	f->store = f->ops->open(&options);
-	assert_non_null(f->store);
-}
-
-static struct fixture *
-new_fixture(const struct store_ops *ops)
-{
-	struct fixture *f = calloc(1, sizeof *f);
-
-	assert_non_null(f);
-	f->ops = ops;
-	f->revive_ms = HOUR;
-	f->config = (struct config_store){
-	    .dedup_ms = 30 * (int64_t)DAY,
-	    .keep_delivered_ms = 7 * (int64_t)DAY,
-	    .keep_unmatched_ms = 30 * (int64_t)DAY,
-	    .keep_dead_ms = 30 * (int64_t)DAY,
-	};
-	if (ops == &store_sqlite) {
-		f->dir = support_dir();
-		assert_true(asprintf(&f->url, "sqlite:%s/s.db", f->dir) > 0);
-	} else {
-		f->url = strdup("memory:");
-	}
-	f->config.url = f->url;
-	set_clock(start_ms, 1000 * (int64_t)SECOND);
-	open_store(f);
-	return f;
-}
-
-static void
-free_fixture(struct fixture *f)
-{
-	f->ops->close(f->store);
-	support_dir_remove(f->dir);
-	free(f->url);
-	free(f);
-	clock_set_fake(NULL);
-}
-
-static int
-setup_sqlite(void **state)
-{
-	*state = new_fixture(&store_sqlite);
-	return 0;
-}
-
-static int
-setup_memory(void **state)
-{
-	*state = new_fixture(&store_memory);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	free_fixture(*state);
-	return 0;
-}
 
 /* ---- events ---- */
 
@@ -141,7 +31,7 @@ static struct event
 make_event(unsigned n, const char *key)
 {
 	struct event event = {
-	    .received_at_ms = now.wall_ms,
+	    .received_at_ms = stores_now.wall_ms,
 	    .source = "shop",
 	    .key = key,
 	    .type = "order.paid",
@@ -163,37 +53,26 @@ make_event(unsigned n, const char *key)
 	return event;
 }
 
-static void
-begin(struct fixture *f)
-{
-	assert_int_equal(f->ops->begin(f->store), STORE_OK);
-}
-
-static void
-commit(struct fixture *f)
-{
-	assert_int_equal(f->ops->commit(f->store), STORE_OK);
-}
-
 static struct store_put_result
-put_in_batch(struct fixture *f, const struct event *event)
+put_in_batch(struct stores *f, const struct event *event)
 {
 	struct store_put_result result;
 
 	assert_int_equal(
-	    f->ops->put(f->store, event, now.wall_ms, &result), STORE_OK);
+	    f->ops->put(f->store, event, stores_now.wall_ms, &result),
+	    STORE_OK);
 	return result;
 }
 
 /* One event in a batch of its own; the revived routes must be `revived`. */
 static struct store_put_result
-put_event(struct fixture *f, const struct event *event, const char *revived)
+put_event(struct stores *f, const struct event *event, const char *revived)
 {
 	struct store_put_result result;
 
-	begin(f);
+	stores_begin(f);
 	result = put_in_batch(f, event);
-	commit(f);
+	stores_commit(f);
 	assert_string_equal(buf_str(&result.revived), revived);
 	buf_clear(&result.revived);
 	return result;
@@ -201,7 +80,7 @@ put_event(struct fixture *f, const struct event *event, const char *revived)
 
 /* A new event with a key of its own. */
 static int64_t
-put_new(struct fixture *f)
+put_new(struct stores *f)
 {
 	char key[32];
 	struct event event;
@@ -215,27 +94,28 @@ put_new(struct fixture *f)
 }
 
 static void
-route_to(struct fixture *f, int64_t seq, const char *route, bool whole)
+route_to(struct stores *f, int64_t seq, const char *route, bool whole)
 {
 	const struct store_target target = {
 	    .route = route, .state = DELIVERY_PENDING};
 
-	begin(f);
+	stores_begin(f);
 	assert_int_equal(
 	    f->ops->route(f->store, seq, &target, route != NULL, whole),
 	    STORE_OK);
-	commit(f);
+	stores_commit(f);
 }
 
 static struct store_delivery *
-claim(struct fixture *f, const char *route, unsigned n)
+claim(struct stores *f, const char *route, unsigned n)
 {
-	const struct store_claim what = {route, n, now.wall_ms, horizon_ms};
+	const struct store_claim what = {
+	    route, n, stores_now.wall_ms, horizon_ms};
 	struct store_delivery *list;
 
-	begin(f);
+	stores_begin(f);
 	assert_int_equal(f->ops->claim(f->store, &what, &list), STORE_OK);
-	commit(f);
+	stores_commit(f);
 	return list;
 }
 
@@ -252,7 +132,7 @@ free_list(struct store_delivery *list)
 
 /* Claim and forget; returns how many there were. */
 static unsigned
-claim_n(struct fixture *f, const char *route, unsigned n)
+claim_n(struct stores *f, const char *route, unsigned n)
 {
 	struct store_delivery *list = claim(f, route, n);
 	unsigned found = 0;
@@ -273,10 +153,10 @@ struct outcome {
 };
 
 static void
-settle(struct fixture *f, const struct outcome *o)
+settle(struct stores *f, const struct outcome *o)
 {
 	const struct store_attempt attempt = {
-	    .at_ms = now.wall_ms,
+	    .at_ms = stores_now.wall_ms,
 	    .ms = 12,
 	    .outcome = o->state == DELIVERY_DELIVERED ? "ok" : "exit:1",
 	    .detail = "said \"no\"",
@@ -289,27 +169,27 @@ settle(struct fixture *f, const struct outcome *o)
 	    .replay = o->replay,
 	    .state = o->state,
 	    .due_ms = o->due_ms,
-	    .now_ms = now.wall_ms,
+	    .now_ms = stores_now.wall_ms,
 	    .reason = o->state == DELIVERY_EXHAUSTED ? "expired" : NULL,
 	    .attempt = o->state == DELIVERY_PENDING ? NULL : &attempt,
 	};
 
-	begin(f);
+	stores_begin(f);
 	assert_int_equal(f->ops->settle(f->store, &s), STORE_OK);
-	commit(f);
+	stores_commit(f);
 }
 
 static void
-bury(struct fixture *f, int64_t seq, const char *route, uint32_t replay)
+bury(struct stores *f, int64_t seq, const char *route, uint32_t replay)
 {
-	begin(f);
+	stores_begin(f);
 	assert_int_equal(f->ops->bury(f->store, seq, route, replay), STORE_OK);
-	commit(f);
+	stores_commit(f);
 }
 
 /* Claim the one delivery that is due and end it so. */
 static void
-run_one(struct fixture *f, const char *route, enum delivery_state state,
+run_one(struct stores *f, const char *route, enum delivery_state state,
     int64_t due_ms)
 {
 	struct store_delivery *d = claim(f, route, 1);
@@ -322,7 +202,7 @@ run_one(struct fixture *f, const char *route, enum delivery_state state,
 
 /* The one delivery that is due dies. */
 static void
-kill_one(struct fixture *f, const char *route)
+kill_one(struct stores *f, const char *route)
 {
 	struct store_delivery *d = claim(f, route, 1);
 
@@ -334,14 +214,15 @@ kill_one(struct fixture *f, const char *route)
 }
 
 static unsigned
-replay(struct fixture *f, int64_t seq, const char *route, unsigned states)
+replay(struct stores *f, int64_t seq, const char *route, unsigned states)
 {
-	const struct store_replay what = {seq, route, states, now.wall_ms};
+	const struct store_replay what = {
+	    seq, route, states, stores_now.wall_ms};
 	unsigned n;
 
-	begin(f);
+	stores_begin(f);
 	assert_int_equal(f->ops->replay(f->store, &what, &n), STORE_OK);
-	commit(f);
+	stores_commit(f);
 	return n;
 }
 
@@ -354,7 +235,7 @@ struct counts {
 };
 
 static struct counts
-get_counts(struct fixture *f)
+get_counts(struct stores *f)
 {
 	struct counts c;
 
@@ -365,7 +246,7 @@ get_counts(struct fixture *f)
 }
 
 static int64_t
-count_of(struct fixture *f, const char *route, enum delivery_state state)
+count_of(struct stores *f, const char *route, enum delivery_state state)
 {
 	struct counts c = get_counts(f);
 	int64_t n = 0;
@@ -379,7 +260,7 @@ count_of(struct fixture *f, const char *route, enum delivery_state state)
 }
 
 static void
-expect_events(struct fixture *f, int64_t unrouted, int64_t unmatched)
+expect_events(struct stores *f, int64_t unrouted, int64_t unmatched)
 {
 	struct counts c = get_counts(f);
 
@@ -407,7 +288,7 @@ add_row(void *arg, const struct store_row *row)
 
 /* All rows of a query as text, page by page; the caller frees it. */
 static char *
-list_text(struct fixture *f, struct store_query query)
+list_text(struct stores *f, struct store_query query)
 {
 	struct buf text = {0};
 	int64_t next = 0;
@@ -444,7 +325,7 @@ tally_row(void *arg, const struct store_row *row)
 }
 
 static struct tally
-recount(struct fixture *f, const char *route)
+recount(struct stores *f, const char *route)
 {
 	struct tally t = {.route = route};
 	int64_t next = 0;
@@ -461,7 +342,7 @@ recount(struct fixture *f, const char *route)
 
 /* The kept numbers are those of the rows. */
 static void
-expect_counts_true(struct fixture *f)
+expect_counts_true(struct stores *f)
 {
 	struct counts c = get_counts(f);
 
@@ -489,7 +370,7 @@ keep_attempts(void *arg, const struct store_row *row)
 
 /* The attempts of the last delivery of the n-th event; the caller frees. */
 static json_t *
-attempts_of(struct fixture *f, unsigned n)
+attempts_of(struct stores *f, unsigned n)
 {
 	uint8_t id[EVENT_ID_LEN];
 	char *text = NULL;
@@ -514,21 +395,22 @@ attempt_text(const json_t *list, size_t i, const char *name)
 
 /* Purge until nothing is left to do. */
 static void
-purge_all(struct fixture *f)
+purge_all(struct stores *f)
 {
 	bool more = true;
 
 	for (int i = 0; more; i++) {
 		assert_true(i < 1000);
-		begin(f);
+		stores_begin(f);
 		assert_int_equal(
-		    f->ops->purge(f->store, now.wall_ms, &more), STORE_OK);
-		commit(f);
+		    f->ops->purge(f->store, stores_now.wall_ms, &more),
+		    STORE_OK);
+		stores_commit(f);
 	}
 }
 
 static bool
-is_stored(struct fixture *f, unsigned n)
+is_stored(struct stores *f, unsigned n)
 {
 	uint8_t id[EVENT_ID_LEN];
 	char *text = NULL;
@@ -543,7 +425,7 @@ is_stored(struct fixture *f, unsigned n)
 
 /* Events that wait for the routing step, behind `after`; how many. */
 static unsigned
-get_unrouted(struct fixture *f, struct store_unrouted *page, int64_t after)
+get_unrouted(struct stores *f, struct store_unrouted *page, int64_t after)
 {
 	page->after = after;
 	assert_int_equal(f->ops->unrouted(f->store, page), STORE_OK);
@@ -565,7 +447,7 @@ free_unrouted(struct store_unrouted *page)
 static void
 puts_and_reads_back(void **state)
 {
-	struct fixture *f = *state;
+	struct stores *f = *state;
 	struct event event = make_event(1, "k1");
 	struct store_put_result result = put_event(f, &event, "");
 	struct store_unrouted page = {.n = 1};
@@ -599,7 +481,7 @@ puts_and_reads_back(void **state)
 static void
 tells_copies(void **state)
 {
-	struct fixture *f = *state;
+	struct stores *f = *state;
 	struct event first = make_event(1, "k"), second = make_event(2, "k");
 	struct event other = make_event(3, "other");
 	struct store_put_result result;
@@ -625,17 +507,17 @@ tells_copies(void **state)
 static void
 tells_copies_in_one_batch(void **state)
 {
-	struct fixture *f = *state;
+	struct stores *f = *state;
 	struct event first = make_event(1, "k"), second = make_event(2, "k");
 	struct event third = make_event(3, "");
 
-	begin(f);
+	stores_begin(f);
 	assert_int_equal(put_in_batch(f, &first).what, STORE_PUT_NEW);
 	assert_int_equal(put_in_batch(f, &first).what, STORE_PUT_SAME);
 	assert_int_equal(put_in_batch(f, &second).what, STORE_PUT_DUPLICATE);
 	assert_int_equal(put_in_batch(f, &third).what, STORE_PUT_NEW);
 	assert_int_equal(put_in_batch(f, &third).what, STORE_PUT_SAME);
-	commit(f);
+	stores_commit(f);
 	expect_events(f, 2, 0);
 }
 
@@ -643,7 +525,7 @@ tells_copies_in_one_batch(void **state)
 static void
 same_id_under_another_key(void **state)
 {
-	struct fixture *f = *state;
+	struct stores *f = *state;
 	struct event first = make_event(1, "a"), again = make_event(1, "b");
 	struct event later = make_event(2, "b");
 	struct store_put_result result;
@@ -658,7 +540,7 @@ same_id_under_another_key(void **state)
 static void
 compares_what_dedup_says(void **state)
 {
-	struct fixture *f = *state;
+	struct stores *f = *state;
 	struct event a = make_event(1, "k"), b = make_event(2, "k");
 
 	b.sha256[0] ^= 1; /* another body, as far as keys know */
@@ -683,14 +565,14 @@ compares_what_dedup_says(void **state)
 static void
 rolls_back(void **state)
 {
-	struct fixture *f = *state;
+	struct stores *f = *state;
 	struct event event = make_event(7, "seven");
 	struct store_put_result result;
 	int64_t seq = put_new(f);
 	const struct store_target target = {
 	    .route = "fresh", .state = DELIVERY_PENDING};
 
-	begin(f);
+	stores_begin(f);
 	result = put_in_batch(f, &event);
 	assert_int_equal(result.seq, seq + 1);
 	assert_int_equal(
@@ -711,28 +593,29 @@ rolls_back(void **state)
 static void
 refuses_changes_outside_a_batch(void **state)
 {
-	struct fixture *f = *state;
+	struct stores *f = *state;
 	struct event event = make_event(1, "k");
 	struct store_put_result result;
 
 	assert_int_not_equal(
-	    f->ops->put(f->store, &event, now.wall_ms, &result), STORE_OK);
+	    f->ops->put(f->store, &event, stores_now.wall_ms, &result),
+	    STORE_OK);
 	assert_int_not_equal(f->ops->commit(f->store), STORE_OK);
 	assert_false(is_stored(f, 1));
-	begin(f);
-	commit(f);
+	stores_begin(f);
+	stores_commit(f);
 }
 
 static void
 forgets_keys_outside_the_window(void **state)
 {
-	struct fixture *f = *state;
+	struct stores *f = *state;
 	struct event event = make_event(1, "k"), copy = make_event(2, "k");
 
 	put_event(f, &event, "");
-	pass(30 * (int64_t)DAY);
+	stores_pass(30 * (int64_t)DAY);
 	assert_int_equal(put_event(f, &copy, "").what, STORE_PUT_DUPLICATE);
-	pass(DAY);
+	stores_pass(DAY);
 	assert_int_equal(put_event(f, &copy, "").what, STORE_PUT_NEW);
 	make_id(3, event.id);
 	assert_int_equal(put_event(f, &event, "").what, STORE_PUT_DUPLICATE);
@@ -741,7 +624,7 @@ forgets_keys_outside_the_window(void **state)
 static void
 finds_keys_of_old_days(void **state)
 {
-	struct fixture *f = *state;
+	struct stores *f = *state;
 	struct event event;
 	char key[16];
 
@@ -754,7 +637,7 @@ finds_keys_of_old_days(void **state)
 		/* With filters, without and in between. */
 		if (day % 3 == 0)
 			f->ops->idle(f->store);
-		pass(DAY);
+		stores_pass(DAY);
 	}
 	for (int i = 0; i < 100 && f->ops->idle(f->store); i++)
 		continue;
@@ -774,7 +657,7 @@ finds_keys_of_old_days(void **state)
 static void
 revives_the_dead(void **state)
 {
-	struct fixture *f = *state;
+	struct stores *f = *state;
 	struct event event = make_event(1, "k"), copy = make_event(2, "k");
 	struct store_put_result result;
 	struct store_delivery *d;
@@ -801,9 +684,9 @@ revives_the_dead(void **state)
 	free_list(d);
 	settle(f, &(struct outcome){1, "a", 1, DELIVERY_DELIVERED, 0, NULL});
 	kill_one(f, "b");
-	pass(HOUR - 1);
+	stores_pass(HOUR - 1);
 	put_event(f, &copy, "");
-	pass(1);
+	stores_pass(1);
 	put_event(f, &copy, "b");
 	assert_int_equal(count_of(f, "b", DELIVERY_DEAD), 2);
 	assert_int_equal(count_of(f, "b", DELIVERY_PENDING), 1);
@@ -813,7 +696,7 @@ revives_the_dead(void **state)
 
 /* An event with a dead delivery on each of two routes. */
 static void
-put_dead(struct fixture *f, const struct event *event)
+put_dead(struct stores *f, const struct event *event)
 {
 	put_event(f, event, "");
 	route_to(f, 1, "a", false);
@@ -825,20 +708,20 @@ put_dead(struct fixture *f, const struct event *event)
 static void
 revives_by_the_time_of_the_route(void **state)
 {
-	struct fixture *f = *state;
+	struct stores *f = *state;
 	struct event event = make_event(1, "k"), copy = make_event(2, "k");
 
 	put_dead(f, &event);
 	put_event(f, &copy, "a,slow");
 	kill_one(f, "a");
 	kill_one(f, "slow");
-	pass(HOUR);
+	stores_pass(HOUR);
 	put_event(f, &copy, "a");
 	kill_one(f, "a");
-	pass(2 * HOUR - 1);
+	stores_pass(2 * HOUR - 1);
 	put_event(f, &copy, "a");
 	kill_one(f, "a");
-	pass(1);
+	stores_pass(1);
 	put_event(f, &copy, "slow");
 	/* A route's time may change. */
 	f->revive_ms = 1;
@@ -850,38 +733,38 @@ revives_by_the_time_of_the_route(void **state)
 static void
 revives_by_the_first_attempt(void **state)
 {
-	struct fixture *f = *state;
+	struct stores *f = *state;
 	struct event event = make_event(1, "k"), copy = make_event(2, "k");
 
 	put_dead(f, &event);
 	put_event(f, &copy, "a,slow");
-	run_one(f, "a", DELIVERY_WAITING, now.wall_ms + HOUR);
-	run_one(f, "slow", DELIVERY_WAITING, now.wall_ms + HOUR);
-	pass(HOUR);
+	run_one(f, "a", DELIVERY_WAITING, stores_now.wall_ms + HOUR);
+	run_one(f, "slow", DELIVERY_WAITING, stores_now.wall_ms + HOUR);
+	stores_pass(HOUR);
 	kill_one(f, "a");
 	kill_one(f, "slow");
 	put_event(f, &copy, "a");
 	kill_one(f, "a");
 	put_event(f, &copy, "");
 	/* What was replayed by hand was begun anew, too. */
-	pass(HOUR);
+	stores_pass(HOUR);
 	assert_int_equal(replay(f, 1, "a", 1U << DELIVERY_DEAD), 1);
 	kill_one(f, "a");
 	put_event(f, &copy, "");
 	/* It is later than it was. */
-	set_clock(now.wall_ms - 5 * HOUR, now.boot_ms);
+	stores_clock(stores_now.wall_ms - 5 * HOUR, stores_now.boot_ms);
 	put_event(f, &copy, "a,slow");
 }
 
 static void
 revives_always_untold(void **state)
 {
-	struct fixture *f = *state;
+	struct stores *f = *state;
 	struct event event = make_event(1, "k"), copy = make_event(2, "k");
 
 	f->ops->close(f->store);
 	f->revive_ms = 0;
-	open_store(f);
+	stores_open(f);
 	put_dead(f, &event);
 	for (int i = 0; i < 3; i++) {
 		put_event(f, &copy, "a,slow");
@@ -893,13 +776,13 @@ revives_always_untold(void **state)
 static void
 revives_nothing_that_is_being_buried(void **state)
 {
-	struct fixture *f = *state;
+	struct stores *f = *state;
 	struct event event = make_event(1, "k"), copy = make_event(2, "k");
 
 	put_event(f, &event, "");
 	route_to(f, 1, "a", true);
 	run_one(f, "a", DELIVERY_EXHAUSTED, 0);
-	pass(2 * HOUR);
+	stores_pass(2 * HOUR);
 	put_event(f, &copy, "");
 	bury(f, 1, "a", 0);
 	put_event(f, &copy, "a");
@@ -908,7 +791,7 @@ revives_nothing_that_is_being_buried(void **state)
 static void
 reroutes_what_matched_nothing(void **state)
 {
-	struct fixture *f = *state;
+	struct stores *f = *state;
 	struct event event = make_event(1, "k"), copy = make_event(2, "k");
 	struct store_put_result result;
 
@@ -928,7 +811,7 @@ reroutes_what_matched_nothing(void **state)
 /* ---- the routing step ---- */
 
 static unsigned
-unrouted_n(struct fixture *f, bool filtered, int64_t after)
+unrouted_n(struct stores *f, bool filtered, int64_t after)
 {
 	struct store_unrouted page = {.filtered = filtered, .n = 10};
 	unsigned found = get_unrouted(f, &page, after);
@@ -940,7 +823,7 @@ unrouted_n(struct fixture *f, bool filtered, int64_t after)
 static void
 routes_in_two_steps(void **state)
 {
-	struct fixture *f = *state;
+	struct stores *f = *state;
 	int64_t seq = put_new(f);
 
 	put_new(f);
@@ -967,7 +850,7 @@ routes_in_two_steps(void **state)
 static void
 routes_to_the_end(void **state)
 {
-	struct fixture *f = *state;
+	struct stores *f = *state;
 	const struct store_target target = {
 	    .route = "r",
 	    .state = DELIVERY_EXHAUSTED,
@@ -978,15 +861,15 @@ routes_to_the_end(void **state)
 	json_t *attempts;
 
 	put_new(f);
-	begin(f);
+	stores_begin(f);
 	assert_int_equal(
 	    f->ops->route(f->store, 1, &target, 1, true), STORE_OK);
-	commit(f);
+	stores_commit(f);
 	assert_int_equal(f->ops->exhausted(f->store, 5, &d), STORE_OK);
 	assert_non_null(d);
 	assert_null(d->next);
 	assert_string_equal(d->reason, "filter_error");
-	assert_int_equal(d->died_at_ms, now.wall_ms);
+	assert_int_equal(d->died_at_ms, stores_now.wall_ms);
 	assert_int_equal(d->event->body_len, 8);
 	attempts = json_loads(d->attempts, 0, NULL);
 	assert_int_equal(json_array_size(attempts), 1);
@@ -1003,24 +886,24 @@ routes_to_the_end(void **state)
 static void
 unmatches_after_a_reload(void **state)
 {
-	struct fixture *f = *state;
+	struct stores *f = *state;
 	int64_t after = 0;
 	unsigned n;
 
 	for (int i = 0; i < 5; i++)
 		route_to(f, put_new(f), NULL, true);
-	pass(20 * (int64_t)DAY);
+	stores_pass(20 * (int64_t)DAY);
 	for (int i = 0; i < 5; i++)
 		route_to(f, put_new(f), NULL, true);
-	pass(11 * (int64_t)DAY);
-	begin(f);
+	stores_pass(11 * (int64_t)DAY);
+	stores_begin(f);
 	assert_int_equal(f->ops->unmatch(f->store, &after, 3, &n), STORE_OK);
 	assert_int_equal(n, 3);
 	assert_int_equal(f->ops->unmatch(f->store, &after, 3, &n), STORE_OK);
 	assert_int_equal(n, 2);
 	assert_int_equal(f->ops->unmatch(f->store, &after, 3, &n), STORE_OK);
 	assert_int_equal(n, 0);
-	commit(f);
+	stores_commit(f);
 	expect_events(f, 5, 5);
 }
 
@@ -1029,22 +912,22 @@ unmatches_after_a_reload(void **state)
 static void
 claims_in_order(void **state)
 {
-	struct fixture *f = *state;
+	struct stores *f = *state;
 	struct store_delivery *d;
 
 	for (int i = 0; i < 4; i++) {
 		route_to(f, put_new(f), "r", true);
-		pass(SECOND);
+		stores_pass(SECOND);
 	}
 	/* The first is to wait, behind the others but for the last. */
-	run_one(f, "r", DELIVERY_WAITING, start_ms + 2500);
-	pass(SECOND);
+	run_one(f, "r", DELIVERY_WAITING, STORES_START_MS + 2500);
+	stores_pass(SECOND);
 	d = claim(f, "r", 3);
 	assert_int_equal(d->seq, 2);
 	assert_int_equal(d->next->seq, 3);
 	assert_int_equal(d->next->next->seq, 1);
 	assert_int_equal(d->next->next->attempt, 2);
-	assert_int_equal(d->next->next->first_at_ms, start_ms + 4000);
+	assert_int_equal(d->next->next->first_at_ms, STORES_START_MS + 4000);
 	assert_int_equal(d->first_at_ms, 0);
 	assert_null(d->next->next->next);
 	free_list(d);
@@ -1058,19 +941,19 @@ claims_in_order(void **state)
 static void
 waits_until_due(void **state)
 {
-	struct fixture *f = *state;
+	struct stores *f = *state;
 	int64_t due;
 
 	route_to(f, put_new(f), "r", true);
 	assert_int_equal(f->ops->next_due(f->store, "r", &due), STORE_OK);
-	assert_int_equal(due, start_ms);
-	run_one(f, "r", DELIVERY_WAITING, start_ms + HOUR);
+	assert_int_equal(due, STORES_START_MS);
+	run_one(f, "r", DELIVERY_WAITING, STORES_START_MS + HOUR);
 	assert_int_equal(f->ops->next_due(f->store, "r", &due), STORE_OK);
-	assert_int_equal(due, start_ms + HOUR);
+	assert_int_equal(due, STORES_START_MS + HOUR);
 	assert_int_equal(claim_n(f, "r", 1), 0);
-	pass(HOUR - 1);
+	stores_pass(HOUR - 1);
 	assert_int_equal(claim_n(f, "r", 1), 0);
-	pass(1);
+	stores_pass(1);
 	assert_int_equal(claim_n(f, "r", 1), 1);
 	assert_int_equal(f->ops->next_due(f->store, "r", &due), STORE_OK);
 	assert_true(due == INT64_MAX);
@@ -1082,38 +965,38 @@ waits_until_due(void **state)
 static void
 claims_beyond_the_horizon(void **state)
 {
-	struct fixture *f = *state;
+	struct stores *f = *state;
 
 	route_to(f, put_new(f), "r", true);
-	run_one(f, "r", DELIVERY_WAITING, now.wall_ms + HOUR);
-	set_clock(now.wall_ms - 11 * HOUR, now.boot_ms);
+	run_one(f, "r", DELIVERY_WAITING, stores_now.wall_ms + HOUR);
+	stores_clock(stores_now.wall_ms - 11 * HOUR, stores_now.boot_ms);
 	assert_int_equal(claim_n(f, "r", 1), 0);
-	set_clock(now.wall_ms - 1, now.boot_ms);
+	stores_clock(stores_now.wall_ms - 1, stores_now.boot_ms);
 	assert_int_equal(claim_n(f, "r", 1), 1);
 }
 
 static void
 settles(void **state)
 {
-	struct fixture *f = *state;
+	struct stores *f = *state;
 	struct store_delivery *d;
 	json_t *attempts;
 
 	route_to(f, put_new(f), "r", true);
 	/* Cut short: as if it had not begun. */
-	run_one(f, "r", DELIVERY_PENDING, now.wall_ms);
-	pass(SECOND);
+	run_one(f, "r", DELIVERY_PENDING, stores_now.wall_ms);
+	stores_pass(SECOND);
 	d = claim(f, "r", 1);
 	assert_int_equal(d->attempt, 1);
 	assert_int_equal(d->first_at_ms, 0);
 	assert_string_equal(d->attempts, "[]");
 	free_list(d);
-	settle(f, &(struct outcome){1, "r", 0, DELIVERY_WAITING, now.wall_ms,
-		      "first output\n"});
-	pass(SECOND);
+	settle(f, &(struct outcome){1, "r", 0, DELIVERY_WAITING,
+		      stores_now.wall_ms, "first output\n"});
+	stores_pass(SECOND);
 	d = claim(f, "r", 1);
 	assert_int_equal(d->attempt, 2);
-	assert_int_equal(d->first_at_ms, start_ms + SECOND);
+	assert_int_equal(d->first_at_ms, STORES_START_MS + SECOND);
 	free_list(d);
 	settle(f, &(struct outcome){1, "r", 0, DELIVERY_DELIVERED, 0, "done"});
 	attempts = attempts_of(f, 1);
@@ -1137,19 +1020,19 @@ settles(void **state)
 static void
 exhausts_and_buries(void **state)
 {
-	struct fixture *f = *state;
+	struct stores *f = *state;
 	struct store_delivery *d;
 	char *text;
 
 	route_to(f, put_new(f), "r", true);
 	route_to(f, put_new(f), "r", true);
 	run_one(f, "r", DELIVERY_EXHAUSTED, 0);
-	pass(SECOND);
+	stores_pass(SECOND);
 	run_one(f, "r", DELIVERY_EXHAUSTED, 0);
 	assert_int_equal(f->ops->exhausted(f->store, 1, &d), STORE_OK);
 	assert_int_equal(d->seq, 1);
 	assert_int_equal(d->attempt, 1);
-	assert_int_equal(d->died_at_ms, start_ms);
+	assert_int_equal(d->died_at_ms, STORES_START_MS);
 	assert_string_equal(d->reason, "expired");
 	assert_string_equal(d->route, "r");
 	assert_null(d->next);
@@ -1171,7 +1054,7 @@ exhausts_and_buries(void **state)
 static void
 bounds_the_attempts(void **state)
 {
-	struct fixture *f = *state;
+	struct stores *f = *state;
 	json_t *attempts;
 	char output[16];
 
@@ -1180,8 +1063,8 @@ bounds_the_attempts(void **state)
 		free_list(claim(f, "r", 1));
 		snprintf(output, sizeof output, "out %d", i);
 		settle(f, &(struct outcome){1, "r", 0, DELIVERY_WAITING,
-			      now.wall_ms, output});
-		pass(SECOND);
+			      stores_now.wall_ms, output});
+		stores_pass(SECOND);
 	}
 	attempts = attempts_of(f, 1);
 	assert_int_equal(json_array_size(attempts), 100);
@@ -1200,26 +1083,26 @@ bounds_the_attempts(void **state)
 static void
 leaves_pauses_out(void **state)
 {
-	struct fixture *f = *state;
+	struct stores *f = *state;
 	struct store_delivery *d;
 
 	route_to(f, put_new(f), "r", true);
-	run_one(f, "r", DELIVERY_WAITING, now.wall_ms + SECOND);
+	run_one(f, "r", DELIVERY_WAITING, stores_now.wall_ms + SECOND);
 	assert_false(f->ops->paused(f->store, "r"));
-	begin(f);
+	stores_begin(f);
 	assert_int_equal(f->ops->pause(f->store, "r", true), STORE_OK);
-	commit(f);
+	stores_commit(f);
 	assert_true(f->ops->paused(f->store, "r"));
 	assert_false(f->ops->paused(f->store, "s"));
-	pass(5 * HOUR);
-	begin(f);
+	stores_pass(5 * HOUR);
+	stores_begin(f);
 	assert_int_equal(f->ops->pause(f->store, "r", true), STORE_OK);
 	assert_int_equal(f->ops->pause(f->store, "r", false), STORE_OK);
-	commit(f);
+	stores_commit(f);
 	assert_false(f->ops->paused(f->store, "r"));
-	pass(HOUR);
+	stores_pass(HOUR);
 	d = claim(f, "r", 1);
-	assert_int_equal(d->first_at_ms, start_ms + 5 * HOUR);
+	assert_int_equal(d->first_at_ms, STORES_START_MS + 5 * HOUR);
 	free_list(d);
 }
 
@@ -1228,10 +1111,11 @@ leaves_pauses_out(void **state)
 static void
 replays(void **state)
 {
-	struct fixture *f = *state;
+	struct stores *f = *state;
 	const unsigned dead = 1U << DELIVERY_DEAD;
 	const unsigned delivered = 1U << DELIVERY_DELIVERED;
-	const struct store_replay unknown = {99, NULL, dead, now.wall_ms};
+	const struct store_replay unknown = {
+	    99, NULL, dead, stores_now.wall_ms};
 	unsigned n;
 
 	put_new(f);
@@ -1247,32 +1131,32 @@ replays(void **state)
 	kill_one(f, "a");
 	kill_one(f, "b");
 	assert_int_equal(replay(f, 1, NULL, dead | delivered), 2);
-	begin(f);
+	stores_begin(f);
 	assert_int_equal(f->ops->replay(f->store, &unknown, &n), STORE_NONE);
 	f->ops->rollback(f->store);
 	expect_counts_true(f);
 }
 
 static unsigned
-cancel(struct fixture *f, const char *route, unsigned limit)
+cancel(struct stores *f, const char *route, unsigned limit)
 {
 	unsigned n;
 
-	begin(f);
+	stores_begin(f);
 	assert_int_equal(f->ops->cancel(f->store, route, limit, &n), STORE_OK);
-	commit(f);
+	stores_commit(f);
 	return n;
 }
 
 static void
 cancels(void **state)
 {
-	struct fixture *f = *state;
+	struct stores *f = *state;
 
 	for (int i = 0; i < 5; i++)
 		route_to(f, put_new(f), "r", true);
 	run_one(f, "r", DELIVERY_EXHAUSTED, 0);
-	run_one(f, "r", DELIVERY_WAITING, now.wall_ms + HOUR);
+	run_one(f, "r", DELIVERY_WAITING, stores_now.wall_ms + HOUR);
 	assert_int_equal(claim_n(f, "r", 2), 2); /* 3 and 4 */
 	assert_int_equal(cancel(f, "r", 3), 3);
 	assert_int_equal(cancel(f, "r", 9), 1);
@@ -1285,7 +1169,7 @@ cancels(void **state)
 	settle(f, &(struct outcome){4, "r", 0, DELIVERY_DELIVERED, 0, NULL});
 	assert_int_equal(count_of(f, "r", DELIVERY_CANCELLED), 3);
 	assert_int_equal(count_of(f, "r", DELIVERY_DELIVERED), 1);
-	pass(2 * HOUR);
+	stores_pass(2 * HOUR);
 	assert_int_equal(claim_n(f, "r", 9), 0);
 	expect_counts_true(f);
 }
@@ -1293,7 +1177,7 @@ cancels(void **state)
 /* ---- reading ---- */
 
 static void
-fill(struct fixture *f)
+fill(struct stores *f)
 {
 	for (int i = 0; i < 12; i++) {
 		int64_t seq = put_new(f);
@@ -1304,7 +1188,7 @@ fill(struct fixture *f)
 			route_to(f, seq, "a", i % 4 == 1);
 		if (i % 4 >= 2)
 			route_to(f, seq, "b", i % 4 == 2);
-		pass(SECOND);
+		stores_pass(SECOND);
 	}
 	kill_one(f, "a");
 	run_one(f, "b", DELIVERY_DELIVERED, 0);
@@ -1321,7 +1205,7 @@ count_lines(const char *text)
 }
 
 static size_t
-list_n(struct fixture *f, struct store_query query)
+list_n(struct stores *f, struct store_query query)
 {
 	char *text = list_text(f, query);
 	size_t n = count_lines(text);
@@ -1333,7 +1217,7 @@ list_n(struct fixture *f, struct store_query query)
 static void
 lists(void **state)
 {
-	struct fixture *f = *state;
+	struct stores *f = *state;
 	char *whole, *pages;
 
 	fill(f);
@@ -1366,7 +1250,7 @@ lists(void **state)
 				       .limit = 50}),
 	    1);
 	assert_int_equal(list_n(f, (struct store_query){.state = -1,
-				       .since_ms = start_ms + 8 * SECOND,
+				       .since_ms = STORES_START_MS + 8 * SECOND,
 				       .limit = 50}),
 	    6);
 	assert_int_equal(list_n(f, (struct store_query){.state = -1,
@@ -1397,7 +1281,7 @@ lists(void **state)
 }
 
 static unsigned
-find_n(struct fixture *f, const char *part, uint8_t ids[2][EVENT_ID_LEN])
+find_n(struct stores *f, const char *part, uint8_t ids[2][EVENT_ID_LEN])
 {
 	unsigned found;
 
@@ -1408,7 +1292,7 @@ find_n(struct fixture *f, const char *part, uint8_t ids[2][EVENT_ID_LEN])
 static void
 finds(void **state)
 {
-	struct fixture *f = *state;
+	struct stores *f = *state;
 	uint8_t ids[2][EVENT_ID_LEN], id[EVENT_ID_LEN];
 
 	fill(f);
@@ -1426,24 +1310,24 @@ finds(void **state)
 static void
 counts_the_oldest(void **state)
 {
-	struct fixture *f = *state;
+	struct stores *f = *state;
 	struct counts c;
 
 	route_to(f, put_new(f), "r", true);
-	pass(SECOND);
+	stores_pass(SECOND);
 	route_to(f, put_new(f), "r", true);
 	c = get_counts(f);
 	assert_int_equal(c.n, 1);
 	assert_string_equal(c.list[0].route, "r");
-	assert_int_equal(c.list[0].oldest_ms, start_ms);
+	assert_int_equal(c.list[0].oldest_ms, STORES_START_MS);
 	free(c.list);
 	run_one(f, "r", DELIVERY_DELIVERED, 0);
 	c = get_counts(f);
-	assert_int_equal(c.list[0].oldest_ms, start_ms + SECOND);
+	assert_int_equal(c.list[0].oldest_ms, STORES_START_MS + SECOND);
 	free(c.list);
 	run_one(f, "r", DELIVERY_EXHAUSTED, 0);
 	c = get_counts(f);
-	assert_int_equal(c.list[0].oldest_ms, start_ms + SECOND);
+	assert_int_equal(c.list[0].oldest_ms, STORES_START_MS + SECOND);
 	free(c.list);
 	bury(f, 2, "r", 0);
 	c = get_counts(f);
@@ -1454,7 +1338,7 @@ counts_the_oldest(void **state)
 static void
 tells_space(void **state)
 {
-	struct fixture *f = *state;
+	struct stores *f = *state;
 	struct store_space space;
 
 	put_new(f);
@@ -1466,7 +1350,7 @@ tells_space(void **state)
 static void
 unrouted_is_bounded_by_bytes(void **state)
 {
-	struct fixture *f = *state;
+	struct stores *f = *state;
 	const size_t len = 6 << 20;
 	struct store_unrouted page = {.n = 10};
 	struct event event;
@@ -1494,7 +1378,7 @@ unrouted_is_bounded_by_bytes(void **state)
 static void
 unrouted_is_bounded_by_the_page(void **state)
 {
-	struct fixture *f = *state;
+	struct stores *f = *state;
 	struct store_unrouted page = {.n = 5 * STORE_UNROUTED_MAX};
 
 	for (int i = 0; i < 4 * STORE_UNROUTED_MAX; i++)
@@ -1514,7 +1398,7 @@ unrouted_is_bounded_by_the_page(void **state)
 static void
 purges_what_is_over(void **state)
 {
-	struct fixture *f = *state;
+	struct stores *f = *state;
 
 	route_to(f, put_new(f), "r", true); /* 1 delivered */
 	run_one(f, "r", DELIVERY_DELIVERED, 0);
@@ -1528,10 +1412,10 @@ purges_what_is_over(void **state)
 	run_one(f, "a", DELIVERY_DELIVERED, 0);
 	route_to(f, put_new(f), "c", true); /* 7 cancelled */
 	cancel(f, "c", 9);
-	pass(7 * (int64_t)DAY - 1);
+	stores_pass(7 * (int64_t)DAY - 1);
 	purge_all(f);
 	assert_true(is_stored(f, 1));
-	pass(HOUR);
+	stores_pass(HOUR);
 	purge_all(f);
 	assert_false(is_stored(f, 1));
 	assert_false(is_stored(f, 7));
@@ -1539,10 +1423,10 @@ purges_what_is_over(void **state)
 		assert_true(is_stored(f, i));
 	expect_counts_true(f);
 	run_one(f, "b", DELIVERY_DELIVERED, 0);
-	pass(7 * (int64_t)DAY + HOUR);
+	stores_pass(7 * (int64_t)DAY + HOUR);
 	purge_all(f);
 	assert_false(is_stored(f, 6));
-	pass(30 * (int64_t)DAY);
+	stores_pass(30 * (int64_t)DAY);
 	purge_all(f);
 	assert_false(is_stored(f, 2));
 	assert_false(is_stored(f, 3));
@@ -1555,13 +1439,13 @@ purges_what_is_over(void **state)
 static void
 purges_many(void **state)
 {
-	struct fixture *f = *state;
+	struct stores *f = *state;
 
 	for (int i = 0; i < 600; i++)
 		route_to(f, put_new(f), i % 3 == 0 ? NULL : "r", true);
 	for (int i = 0; i < 300; i++)
 		run_one(f, "r", DELIVERY_DELIVERED, 0);
-	pass(31 * (int64_t)DAY);
+	stores_pass(31 * (int64_t)DAY);
 	purge_all(f);
 	expect_events(f, 0, 0);
 	assert_int_equal(count_of(f, "r", DELIVERY_DELIVERED), 0);
@@ -1575,14 +1459,14 @@ purges_many(void **state)
 static void
 keys_outlive_events(void **state)
 {
-	struct fixture *f = *state;
+	struct stores *f = *state;
 	struct event event = make_event(1, "k"), copy = make_event(2, "k");
 	struct store_put_result result;
 
 	put_event(f, &event, "");
 	route_to(f, 1, "r", true);
 	run_one(f, "r", DELIVERY_DELIVERED, 0);
-	pass(8 * (int64_t)DAY);
+	stores_pass(8 * (int64_t)DAY);
 	purge_all(f);
 	assert_false(is_stored(f, 1));
 	result = put_event(f, &copy, "");
@@ -1592,7 +1476,7 @@ keys_outlive_events(void **state)
 	result = put_event(f, &event, "");
 	assert_int_equal(result.what, STORE_PUT_SAME);
 	assert_int_equal(result.seq, 0);
-	pass(23 * (int64_t)DAY);
+	stores_pass(23 * (int64_t)DAY);
 	purge_all(f);
 	assert_int_equal(put_event(f, &copy, "").what, STORE_PUT_NEW);
 }
@@ -1601,19 +1485,20 @@ keys_outlive_events(void **state)
 static void
 jumps_purge_nothing(void **state)
 {
-	struct fixture *f = *state;
+	struct stores *f = *state;
 	struct event copy = make_event(9, "key-1");
 
 	route_to(f, put_new(f), "r", true);
 	run_one(f, "r", DELIVERY_DELIVERED, 0);
 	route_to(f, put_new(f), NULL, true);
-	set_clock(now.wall_ms + 3650 * (int64_t)DAY, now.boot_ms + SECOND);
+	stores_clock(stores_now.wall_ms + 3650 * (int64_t)DAY,
+	    stores_now.boot_ms + SECOND);
 	purge_all(f);
 	assert_true(is_stored(f, 1));
 	assert_true(is_stored(f, 2));
 	assert_int_equal(put_event(f, &copy, "").what, STORE_PUT_DUPLICATE);
-	set_clock(
-	    start_ms - 3650 * (int64_t)DAY, now.boot_ms + 8 * (int64_t)DAY);
+	stores_clock(STORES_START_MS - 3650 * (int64_t)DAY,
+	    stores_now.boot_ms + 8 * (int64_t)DAY);
 	purge_all(f);
 	assert_false(is_stored(f, 1));
 	assert_true(is_stored(f, 2));
@@ -1625,13 +1510,14 @@ jumps_purge_nothing(void **state)
 static void
 survives_failing_allocations(void **state)
 {
-	struct fixture *f = *state;
+	struct stores *f = *state;
 	struct event event = make_event(1, "k");
 	const struct store_target targets[] = {
 	    {.route = "new", .state = DELIVERY_PENDING},
 	    {.route = "bad", .state = DELIVERY_EXHAUSTED, .reason = "overflow"},
 	};
-	const struct store_claim what = {"new", 1, now.wall_ms, horizon_ms};
+	const struct store_claim what = {
+	    "new", 1, stores_now.wall_ms, horizon_ms};
 	struct store_put_result put;
 	struct store_delivery *d;
 	enum store_result result;
@@ -1643,8 +1529,8 @@ survives_failing_allocations(void **state)
 		put = (struct store_put_result){0};
 		result = f->ops->begin(f->store);
 		if (result == STORE_OK)
-			result =
-			    f->ops->put(f->store, &event, now.wall_ms, &put);
+			result = f->ops->put(
+			    f->store, &event, stores_now.wall_ms, &put);
 		if (result == STORE_OK)
 			result =
 			    f->ops->route(f->store, put.seq, targets, 2, true);
@@ -1666,54 +1552,48 @@ survives_failing_allocations(void **state)
 
 /* ---- the same for every implementation ---- */
 
-#define BOTH(test)                                                             \
-	{#test " (memory)", test, setup_memory, teardown, NULL},               \
-	{                                                                      \
-#test " (sqlite)", test, setup_sqlite, teardown, NULL          \
-	}
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    BOTH(puts_and_reads_back),
-	    BOTH(tells_copies),
-	    BOTH(tells_copies_in_one_batch),
-	    BOTH(same_id_under_another_key),
-	    BOTH(compares_what_dedup_says),
-	    BOTH(rolls_back),
-	    BOTH(refuses_changes_outside_a_batch),
-	    BOTH(forgets_keys_outside_the_window),
-	    BOTH(finds_keys_of_old_days),
-	    BOTH(revives_the_dead),
-	    BOTH(revives_by_the_time_of_the_route),
-	    BOTH(revives_by_the_first_attempt),
-	    BOTH(revives_always_untold),
-	    BOTH(revives_nothing_that_is_being_buried),
-	    BOTH(reroutes_what_matched_nothing),
-	    BOTH(routes_in_two_steps),
-	    BOTH(routes_to_the_end),
-	    BOTH(unmatches_after_a_reload),
-	    BOTH(claims_in_order),
-	    BOTH(waits_until_due),
-	    BOTH(claims_beyond_the_horizon),
-	    BOTH(settles),
-	    BOTH(exhausts_and_buries),
-	    BOTH(bounds_the_attempts),
-	    BOTH(leaves_pauses_out),
-	    BOTH(replays),
-	    BOTH(cancels),
-	    BOTH(lists),
-	    BOTH(finds),
-	    BOTH(counts_the_oldest),
-	    BOTH(tells_space),
-	    BOTH(unrouted_is_bounded_by_bytes),
-	    BOTH(unrouted_is_bounded_by_the_page),
-	    BOTH(purges_what_is_over),
-	    BOTH(purges_many),
-	    BOTH(keys_outlive_events),
-	    BOTH(jumps_purge_nothing),
-	    BOTH(survives_failing_allocations),
+	    STORES_BOTH(puts_and_reads_back),
+	    STORES_BOTH(tells_copies),
+	    STORES_BOTH(tells_copies_in_one_batch),
+	    STORES_BOTH(same_id_under_another_key),
+	    STORES_BOTH(compares_what_dedup_says),
+	    STORES_BOTH(rolls_back),
+	    STORES_BOTH(refuses_changes_outside_a_batch),
+	    STORES_BOTH(forgets_keys_outside_the_window),
+	    STORES_BOTH(finds_keys_of_old_days),
+	    STORES_BOTH(revives_the_dead),
+	    STORES_BOTH(revives_by_the_time_of_the_route),
+	    STORES_BOTH(revives_by_the_first_attempt),
+	    STORES_BOTH(revives_always_untold),
+	    STORES_BOTH(revives_nothing_that_is_being_buried),
+	    STORES_BOTH(reroutes_what_matched_nothing),
+	    STORES_BOTH(routes_in_two_steps),
+	    STORES_BOTH(routes_to_the_end),
+	    STORES_BOTH(unmatches_after_a_reload),
+	    STORES_BOTH(claims_in_order),
+	    STORES_BOTH(waits_until_due),
+	    STORES_BOTH(claims_beyond_the_horizon),
+	    STORES_BOTH(settles),
+	    STORES_BOTH(exhausts_and_buries),
+	    STORES_BOTH(bounds_the_attempts),
+	    STORES_BOTH(leaves_pauses_out),
+	    STORES_BOTH(replays),
+	    STORES_BOTH(cancels),
+	    STORES_BOTH(lists),
+	    STORES_BOTH(finds),
+	    STORES_BOTH(counts_the_oldest),
+	    STORES_BOTH(tells_space),
+	    STORES_BOTH(unrouted_is_bounded_by_bytes),
+	    STORES_BOTH(unrouted_is_bounded_by_the_page),
+	    STORES_BOTH(purges_what_is_over),
+	    STORES_BOTH(purges_many),
+	    STORES_BOTH(keys_outlive_events),
+	    STORES_BOTH(jumps_purge_nothing),
+	    STORES_BOTH(survives_failing_allocations),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

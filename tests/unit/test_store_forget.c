@@ -8,82 +8,9 @@
 
 #include <openssl/evp.h>
 
-#include "../../shared/clock.h"
-#include "../../worker/store.h"
-#include "support.h"
+#include "stores.h"
 
 enum { HOUR = 3600000, DAY = 24 * HOUR, BODY = 9000 };
-
-static struct clock_fake now = {1795305600000, 1000000};
-
-struct fixture {
-	const struct store_ops *ops;
-	struct store *store;
-	struct config_store config;
-	char *dir; /* NULL: memory */
-	char *url;
-};
-
-static void
-open_store(struct fixture *f)
-{
-	const struct store_options options = {
-	    .config = &f->config, .worker = "test", .now_ms = now.wall_ms};
-
-	f->store = f->ops->open(&options);
-	assert_non_null(f->store);
-}
-
-static int
-setup(void **state, const struct store_ops *ops)
-{
-	struct fixture *f = calloc(1, sizeof *f);
-
-	assert_non_null(f);
-	f->ops = ops;
-	f->config = (struct config_store){
-	    .dedup_ms = 30 * (int64_t)DAY,
-	    .keep_delivered_ms = 7 * (int64_t)DAY,
-	    .keep_unmatched_ms = 30 * (int64_t)DAY,
-	    .keep_dead_ms = 30 * (int64_t)DAY,
-	};
-	if (ops == &store_sqlite) {
-		f->dir = support_dir();
-		assert_true(asprintf(&f->url, "sqlite:%s/s.db", f->dir) > 0);
-	} else {
-		f->url = strdup("memory:");
-	}
-	f->config.url = f->url;
-	clock_set_fake(&now);
-	open_store(f);
-	*state = f;
-	return 0;
-}
-
-static int
-setup_sqlite(void **state)
-{
-	return setup(state, &store_sqlite);
-}
-
-static int
-setup_memory(void **state)
-{
-	return setup(state, &store_memory);
-}
-
-static int
-teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	f->ops->close(f->store);
-	support_dir_remove(f->dir);
-	free(f->url);
-	free(f);
-	clock_set_fake(NULL);
-	return 0;
-}
 
 /* ---- events ---- */
 
@@ -107,7 +34,7 @@ make(struct sample *s, unsigned n)
 		len += (size_t)snprintf(s->body + len, 16, "word%u-", n);
 	s->event = (struct event){
 	    .id = {1, [14] = (uint8_t)(n >> 8), [15] = (uint8_t)n},
-	    .received_at_ms = now.wall_ms,
+	    .received_at_ms = stores_now.wall_ms,
 	    .source = "shop",
 	    .key = s->key,
 	    .type = "order.paid",
@@ -126,36 +53,25 @@ make(struct sample *s, unsigned n)
 	    EVP_sha256(), NULL);
 }
 
-static void
-begin(struct fixture *f)
-{
-	assert_int_equal(f->ops->begin(f->store), STORE_OK);
-}
-
-static void
-commit(struct fixture *f)
-{
-	assert_int_equal(f->ops->commit(f->store), STORE_OK);
-}
-
 static struct store_put_result
-put(struct fixture *f, unsigned n)
+put(struct stores *f, unsigned n)
 {
 	struct store_put_result result;
 	struct sample s;
 
 	make(&s, n);
-	begin(f);
+	stores_begin(f);
 	assert_int_equal(
-	    f->ops->put(f->store, &s.event, now.wall_ms, &result), STORE_OK);
-	commit(f);
+	    f->ops->put(f->store, &s.event, stores_now.wall_ms, &result),
+	    STORE_OK);
+	stores_commit(f);
 	buf_clear(&result.revived);
 	return result;
 }
 
 /* A new event on these routes; with none it is unmatched. */
 static int64_t
-add(struct fixture *f, unsigned n, const char *const *routes, size_t n_routes)
+add(struct stores *f, unsigned n, const char *const *routes, size_t n_routes)
 {
 	struct store_put_result result = put(f, n);
 	struct store_target targets[4];
@@ -164,19 +80,19 @@ add(struct fixture *f, unsigned n, const char *const *routes, size_t n_routes)
 	for (size_t i = 0; i < n_routes; i++)
 		targets[i] = (struct store_target){
 		    .route = routes[i], .state = DELIVERY_PENDING};
-	begin(f);
+	stores_begin(f);
 	assert_int_equal(
 	    f->ops->route(f->store, result.seq, targets, n_routes, true),
 	    STORE_OK);
-	commit(f);
+	stores_commit(f);
 	return result.seq;
 }
 
 static void
-settle(struct fixture *f, int64_t seq, const char *route,
+settle(struct stores *f, int64_t seq, const char *route,
     enum delivery_state state, const char *output)
 {
-	const struct store_attempt attempt = {.at_ms = ++now.wall_ms,
+	const struct store_attempt attempt = {.at_ms = ++stores_now.wall_ms,
 	    .ms = 1,
 	    .outcome = "exit:1",
 	    .detail = output,
@@ -185,55 +101,55 @@ settle(struct fixture *f, int64_t seq, const char *route,
 	const struct store_settle s = {.seq = seq,
 	    .route = route,
 	    .state = state,
-	    .due_ms = now.wall_ms,
-	    .now_ms = now.wall_ms,
+	    .due_ms = stores_now.wall_ms,
+	    .now_ms = stores_now.wall_ms,
 	    .reason = state == DELIVERY_EXHAUSTED ? "final" : NULL,
 	    .attempt = &attempt};
 
-	begin(f);
+	stores_begin(f);
 	assert_int_equal(f->ops->settle(f->store, &s), STORE_OK);
-	commit(f);
+	stores_commit(f);
 }
 
 /* Take the delivery that is due on the route and end the attempt so. */
 static void
-try(struct fixture *f, const char *route, enum delivery_state state,
+try(struct stores *f, const char *route, enum delivery_state state,
     const char *output)
 {
-	const struct store_claim what = {route, 1, now.wall_ms, HOUR};
+	const struct store_claim what = {route, 1, stores_now.wall_ms, HOUR};
 	struct store_delivery *d;
 	int64_t seq;
 
-	begin(f);
+	stores_begin(f);
 	assert_int_equal(f->ops->claim(f->store, &what, &d), STORE_OK);
-	commit(f);
+	stores_commit(f);
 	assert_non_null(d);
 	seq = d->seq;
 	store_delivery_free(d);
 	settle(f, seq, route, state, output);
 	if (state != DELIVERY_EXHAUSTED)
 		return;
-	begin(f);
+	stores_begin(f);
 	assert_int_equal(f->ops->bury(f->store, seq, route, 0), STORE_OK);
-	commit(f);
+	stores_commit(f);
 }
 
 static enum store_result
-forget(struct fixture *f, unsigned n)
+forget(struct stores *f, unsigned n)
 {
 	enum store_result result;
 	struct sample s;
 
 	make(&s, n);
-	begin(f);
+	stores_begin(f);
 	result = f->ops->forget(f->store, s.event.id);
 	if (result == STORE_OK)
-		commit(f);
+		stores_commit(f);
 	return result;
 }
 
 static void
-erase_all(struct fixture *f)
+erase_all(struct stores *f)
 {
 	unsigned steps = 0;
 	bool more;
@@ -252,7 +168,7 @@ count_row(void *arg, const struct store_row *row)
 }
 
 static unsigned
-rows(struct fixture *f, unsigned n)
+rows(struct stores *f, unsigned n)
 {
 	enum store_result result;
 	unsigned found = 0;
@@ -266,7 +182,7 @@ rows(struct fixture *f, unsigned n)
 
 /* All deliveries counted, and the unmatched events. */
 static int64_t
-counted(struct fixture *f, int64_t *unmatched)
+counted(struct stores *f, int64_t *unmatched)
 {
 	struct store_count *counts;
 	int64_t unrouted, sum = 0;
@@ -287,7 +203,7 @@ static const char *const three[] = {"a", "b", "c"};
 
 /* Event 1: delivered on a, dead on b, waiting on c. */
 static int64_t
-add_tried(struct fixture *f)
+add_tried(struct stores *f)
 {
 	int64_t seq = add(f, 1, three, 3);
 
@@ -302,7 +218,7 @@ add_tried(struct fixture *f)
 static void
 forgets_one_event(void **state)
 {
-	struct fixture *f = *state;
+	struct stores *f = *state;
 	int64_t unmatched;
 
 	add_tried(f);
@@ -324,7 +240,7 @@ forgets_one_event(void **state)
 static void
 knows_its_key(void **state)
 {
-	struct fixture *f = *state;
+	struct stores *f = *state;
 	struct store_put_result result;
 	struct sample s;
 
@@ -335,10 +251,11 @@ knows_its_key(void **state)
 	assert_int_equal(result.seq, 0);
 	make(&s, 1);
 	s.event.id[0] = 9;
-	begin(f);
+	stores_begin(f);
 	assert_int_equal(
-	    f->ops->put(f->store, &s.event, now.wall_ms, &result), STORE_OK);
-	commit(f);
+	    f->ops->put(f->store, &s.event, stores_now.wall_ms, &result),
+	    STORE_OK);
+	stores_commit(f);
 	buf_clear(&result.revived);
 	assert_int_equal(result.what, STORE_PUT_DUPLICATE);
 	assert_int_equal(result.seq, 0);
@@ -349,18 +266,18 @@ knows_its_key(void **state)
 static void
 takes_late_answers(void **state)
 {
-	struct fixture *f = *state;
+	struct stores *f = *state;
 	const struct store_target target = {
 	    .route = "a", .state = DELIVERY_PENDING};
 	int64_t seq = add_tried(f), unmatched;
 
 	assert_int_equal(forget(f, 1), STORE_OK);
 	settle(f, seq, "c", DELIVERY_DELIVERED, "word1-");
-	begin(f);
+	stores_begin(f);
 	assert_int_equal(f->ops->bury(f->store, seq, "b", 0), STORE_OK);
 	assert_int_equal(
 	    f->ops->route(f->store, seq, &target, 1, true), STORE_OK);
-	commit(f);
+	stores_commit(f);
 	assert_int_equal(rows(f, 1), 0);
 	assert_int_equal(counted(f, &unmatched), 0);
 }
@@ -368,13 +285,13 @@ takes_late_answers(void **state)
 static void
 rolls_back(void **state)
 {
-	struct fixture *f = *state;
+	struct stores *f = *state;
 	int64_t unmatched;
 	struct sample s;
 
 	add_tried(f);
 	make(&s, 1);
-	begin(f);
+	stores_begin(f);
 	assert_int_equal(f->ops->forget(f->store, s.event.id), STORE_OK);
 	f->ops->rollback(f->store);
 	assert_int_equal(rows(f, 1), 3);
@@ -387,7 +304,7 @@ rolls_back(void **state)
 
 /* In how many of the store's files a text stands. */
 static unsigned
-files_with(const struct fixture *f, const char *text)
+files_with(const struct stores *f, const char *text)
 {
 	DIR *dir = opendir(f->dir);
 	const struct dirent *entry;
@@ -413,7 +330,7 @@ files_with(const struct fixture *f, const char *text)
 static void
 leaves_no_bytes(void **state)
 {
-	struct fixture *f = *state;
+	struct stores *f = *state;
 
 	add_tried(f);
 	assert_true(files_with(f, "word1-") > 0);
@@ -430,7 +347,7 @@ leaves_no_bytes_among_others(void **state)
 	enum { EVENTS = 90, ROUNDS = 12 };
 
 	static const char *const route[] = {"a"};
-	struct fixture *f = *state;
+	struct stores *f = *state;
 	char text[3000], word[16];
 	bool more = true;
 
@@ -449,12 +366,13 @@ leaves_no_bytes_among_others(void **state)
 					   : DELIVERY_EXHAUSTED,
 			    text);
 		}
-	now.boot_ms += 8 * (int64_t)DAY;
+	stores_now.boot_ms += 8 * (int64_t)DAY;
 	while (more) {
-		begin(f);
+		stores_begin(f);
 		assert_int_equal(
-		    f->ops->purge(f->store, now.wall_ms, &more), STORE_OK);
-		commit(f);
+		    f->ops->purge(f->store, stores_now.wall_ms, &more),
+		    STORE_OK);
+		stores_commit(f);
 	}
 	assert_int_equal(rows(f, 4), 0);
 	for (unsigned n = 9; n <= EVENTS; n += 9) {
@@ -471,35 +389,29 @@ leaves_no_bytes_among_others(void **state)
 static void
 gives_no_number_twice(void **state)
 {
-	struct fixture *f = *state;
+	struct stores *f = *state;
 	int64_t seq = add(f, 1, NULL, 0);
 
 	assert_int_equal(forget(f, 1), STORE_OK);
 	f->ops->close(f->store);
-	open_store(f);
+	stores_open(f);
 	assert_true(add(f, 2, NULL, 0) > seq);
 }
-
-#define BOTH(test)                                                             \
-	{#test " (memory)", test, setup_memory, teardown, NULL},               \
-	{                                                                      \
-#test " (sqlite)", test, setup_sqlite, teardown, NULL          \
-	}
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    BOTH(forgets_one_event),
-	    BOTH(knows_its_key),
-	    BOTH(takes_late_answers),
-	    BOTH(rolls_back),
+	    STORES_BOTH(forgets_one_event),
+	    STORES_BOTH(knows_its_key),
+	    STORES_BOTH(takes_late_answers),
+	    STORES_BOTH(rolls_back),
 	    cmocka_unit_test_setup_teardown(
-		leaves_no_bytes, setup_sqlite, teardown),
+		leaves_no_bytes, stores_sqlite, stores_teardown),
 	    cmocka_unit_test_setup_teardown(
-		leaves_no_bytes_among_others, setup_sqlite, teardown),
+		leaves_no_bytes_among_others, stores_sqlite, stores_teardown),
 	    cmocka_unit_test_setup_teardown(
-		gives_no_number_twice, setup_sqlite, teardown),
+		gives_no_number_twice, stores_sqlite, stores_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,96 +7,19 @@
 
 #include <sqlite3.h>
 
-#include "../../shared/clock.h"
 #include "../../worker/sql.h"
-#include "../../worker/store.h"
-#include "support.h"
+#include "stores.h"
 
-enum { DAY_MS = 86400000, HOUR = 400000 };
-
-struct fixture {
-	const struct store_ops *ops;
-	struct store *store;
-	struct config_store config;
-	char *dir; /* NULL: memory */
-	char url[256];
-};
-
-static struct clock_fake now;
-
-static void
-set_clock(int64_t wall_ms, int64_t boot_ms)
-{
-	now = (struct clock_fake){wall_ms, boot_ms};
-	clock_set_fake(&now);
-}
-
-static void
-open_store(struct fixture *f)
-{
-	const struct store_options options = {
-	    .config = &f->config, .worker = "test", .now_ms = now.wall_ms};
-
-	f->store = f->ops->open(&options);
-	assert_non_null(f->store);
-}
-
-static int
-setup(void **state, const struct store_ops *ops)
-{
-	struct fixture *f = calloc(1, sizeof *f);
-
-	assert_non_null(f);
-	f->ops = ops;
-	f->config = (struct config_store){
-	    .url = f->url,
-	    .dedup_ms = DAY_MS,
-	    .keep_delivered_ms = DAY_MS,
-	    .keep_unmatched_ms = DAY_MS,
-	    .keep_dead_ms = DAY_MS,
-	};
-	if (ops == &store_sqlite)
-		f->dir = support_dir();
-	snprintf(f->url, sizeof f->url, "%s:%s/s.db", ops->scheme,
-	    f->dir != NULL ? f->dir : "");
-	set_clock((int64_t)HOUR * STORE_HOUR_MS, DAY_MS);
-	open_store(f);
-	*state = f;
-	return 0;
-}
-
-static int
-setup_sqlite(void **state)
-{
-	return setup(state, &store_sqlite);
-}
-
-static int
-setup_memory(void **state)
-{
-	return setup(state, &store_memory);
-}
-
-static int
-teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	f->ops->close(f->store);
-	support_dir_remove(f->dir);
-	free(f);
-	clock_set_fake(NULL);
-	return 0;
-}
+enum { DAY_MS = 86400000, HOUR = STORES_START_MS / STORE_HOUR_MS };
 
 /* ---- adding and reading ---- */
 
 static void
-add(struct fixture *f, const struct store_tally *rows, size_t n)
+add(struct stores *f, const struct store_tally *rows, size_t n)
 {
-	assert_int_equal(f->ops->begin(f->store), STORE_OK);
+	stores_begin(f);
 	assert_int_equal(f->ops->tally(f->store, rows, n), STORE_OK);
-	assert_int_equal(f->ops->commit(f->store), STORE_OK);
+	stores_commit(f);
 }
 
 struct wanted {
@@ -122,7 +45,7 @@ look(void *arg, const struct store_tally *tally)
 /* The counter's value, 0 when there is none; *all: how many counters there are
  * from the hour on. */
 static int64_t
-value(struct fixture *f, int64_t hour, enum store_tally_kind kind,
+value(struct stores *f, int64_t hour, enum store_tally_kind kind,
     const char *name, unsigned *all)
 {
 	struct wanted wanted = {.row = {hour, kind, name, 0}};
@@ -145,7 +68,7 @@ adds_and_reads_back(void **state)
 	    {HOUR, TALLY_STORED, "other", 5},
 	    {HOUR - 1, TALLY_STORED, "shop", 9},
 	};
-	struct fixture *f = *state;
+	struct stores *f = *state;
 	unsigned all;
 
 	add(f, rows, 5);
@@ -164,11 +87,11 @@ static void
 rolls_back(void **state)
 {
 	static const struct store_tally row = {HOUR, TALLY_STORED, "shop", 3};
-	struct fixture *f = *state;
+	struct stores *f = *state;
 
 	assert_int_not_equal(f->ops->tally(f->store, &row, 1), STORE_OK);
 	add(f, &row, 1);
-	assert_int_equal(f->ops->begin(f->store), STORE_OK);
+	stores_begin(f);
 	assert_int_equal(f->ops->tally(f->store, &row, 1), STORE_OK);
 	f->ops->rollback(f->store);
 	assert_int_equal(value(f, HOUR, TALLY_STORED, "shop", NULL), 3);
@@ -177,16 +100,17 @@ rolls_back(void **state)
 /* ---- retention ---- */
 
 static void
-purge_all(struct fixture *f)
+purge_all(struct stores *f)
 {
 	bool more = true;
 
 	for (int i = 0; more; i++) {
 		assert_true(i < 100);
-		assert_int_equal(f->ops->begin(f->store), STORE_OK);
+		stores_begin(f);
 		assert_int_equal(
-		    f->ops->purge(f->store, now.wall_ms, &more), STORE_OK);
-		assert_int_equal(f->ops->commit(f->store), STORE_OK);
+		    f->ops->purge(f->store, stores_now.wall_ms, &more),
+		    STORE_OK);
+		stores_commit(f);
 	}
 }
 
@@ -201,7 +125,7 @@ purges_old_hours(void **state)
 	    {HOUR - STORE_TALLY_HOURS, TALLY_STORED, "a", 1},
 	    {HOUR, TALLY_STORED, "a", 1},
 	};
-	struct fixture *f = *state;
+	struct stores *f = *state;
 	unsigned all;
 
 	add(f, rows, 6);
@@ -209,7 +133,8 @@ purges_old_hours(void **state)
 	(void)value(f, 0, TALLY_STORED, "a", &all);
 	assert_int_equal(all, 2);
 	/* a wall clock that jumps takes nothing */
-	set_clock(now.wall_ms + 3650 * (int64_t)DAY_MS, now.boot_ms + 1);
+	stores_clock(stores_now.wall_ms + 3650 * (int64_t)DAY_MS,
+	    stores_now.boot_ms + 1);
 	purge_all(f);
 	(void)value(f, 0, TALLY_STORED, "a", &all);
 	assert_int_equal(all, 2);
@@ -218,17 +143,17 @@ purges_old_hours(void **state)
 /* ---- SQLite ---- */
 
 static void
-reopen(struct fixture *f)
+reopen(struct stores *f)
 {
 	f->ops->close(f->store);
-	open_store(f);
+	stores_open(f);
 }
 
 static void
 outlives_the_worker(void **state)
 {
 	static const struct store_tally row = {HOUR, TALLY_FAILED, "r", 3};
-	struct fixture *f = *state;
+	struct stores *f = *state;
 
 	add(f, &row, 1);
 	reopen(f);
@@ -237,7 +162,7 @@ outlives_the_worker(void **state)
 
 /* Make the closed store one of version 1. */
 static void
-make_old(const struct fixture *f)
+make_old(const struct stores *f)
 {
 	char path[256];
 	sqlite3 *db;
@@ -255,14 +180,14 @@ static void
 upgrades_an_old_store(void **state)
 {
 	static const struct store_tally row = {HOUR, TALLY_FAILED, "r", 3};
-	struct fixture *f = *state;
+	struct stores *f = *state;
 
-	assert_int_equal(f->ops->begin(f->store), STORE_OK);
+	stores_begin(f);
 	assert_int_equal(f->ops->pause(f->store, "kept", true), STORE_OK);
-	assert_int_equal(f->ops->commit(f->store), STORE_OK);
+	stores_commit(f);
 	f->ops->close(f->store);
 	make_old(f);
-	open_store(f);
+	stores_open(f);
 	assert_true(f->ops->paused(f->store, "kept"));
 	add(f, &row, 1);
 	reopen(f);
@@ -270,23 +195,17 @@ upgrades_an_old_store(void **state)
 	assert_true(f->ops->paused(f->store, "kept"));
 }
 
-#define BOTH(test)                                                             \
-	{#test " (memory)", test, setup_memory, teardown, NULL},               \
-	{                                                                      \
-#test " (sqlite)", test, setup_sqlite, teardown, NULL          \
-	}
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    BOTH(adds_and_reads_back),
-	    BOTH(rolls_back),
-	    BOTH(purges_old_hours),
+	    STORES_BOTH(adds_and_reads_back),
+	    STORES_BOTH(rolls_back),
+	    STORES_BOTH(purges_old_hours),
 	    cmocka_unit_test_setup_teardown(
-		outlives_the_worker, setup_sqlite, teardown),
+		outlives_the_worker, stores_sqlite, stores_teardown),
 	    cmocka_unit_test_setup_teardown(
-		upgrades_an_old_store, setup_sqlite, teardown),
+		upgrades_an_old_store, stores_sqlite, stores_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
