@@ -6,6 +6,7 @@ substitution is made in copies of the files: the paths of an installation
 """
 
 import os
+import random
 import socket
 
 from . import web
@@ -44,9 +45,19 @@ def shipped(site, name, at=None):
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port nobody listens on, below those that the kernel gives to outgoing
+    connections: one of these could take it before a server listens there, even
+    a connection to that very port, which then meets itself."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range") as f:
+        first = int(f.read().split()[0])
+    while True:
+        port = random.randrange(min(10000, first - 1000), first)
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
 
 
 class Server:
