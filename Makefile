@@ -11,7 +11,8 @@ TEST_PACKAGES := libcmocka-dev python3 python3-pytest python3-pytest-xdist \
 	lighttpd nginx-light apache2 libapache2-mod-fcgid spawn-fcgi systemd curl \
 	openssl jq webhook prometheus mandoc php-cli nodejs clang-format-14 \
 	clang-tidy-14 bash-completion clang-14 libclang-rt-14-dev
-DEB_PACKAGES := dpkg-dev debhelper fakeroot lintian debootstrap xz-utils
+DEB_PACKAGES := build-essential dpkg-dev debhelper fakeroot lintian \
+	debootstrap xz-utils
 INTEROP_PACKAGES := nodejs npm
 
 # short lines; V=1 shows the commands
