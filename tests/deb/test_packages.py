@@ -8,11 +8,11 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 
 import pytest
 
+from kit.servers import free_port
 from kit.wait import until
 from units import ENV, ROOT, Listener, Service, at, gid, ids, read, run
 
@@ -119,18 +119,16 @@ def test_configure():
         write("/etc/gaff/secrets/" + name, run("gaff", "secret").stdout,
               0o640, gid(group))
     run("gaff", "check")
-    SERVICES["worker"].reload()
-    SERVICES["gateway"].reload()
-    assert "reloaded" in SERVICES["worker"].log()
-    assert "reloaded" in SERVICES["gateway"].log()
+    for name in ("worker", "gateway"):
+        SERVICES[name].reload()
+        until(lambda n=name: "reloaded" in SERVICES[n].log(),
+              f"the {name} logs it", 20)
 
 
 def start_lighttpd():
     """Debian's configuration on a free port; the port."""
     run("lighty-enable-mod", "gaff", code=None)
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
+    port = free_port()
     path = at("/etc/lighttpd/lighttpd.conf")
     with open(path) as f:
         text = f.read()
