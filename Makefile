@@ -127,7 +127,7 @@ fuzz-programs: $(FUZZERS)
 fuzz:
 	@$(MAKE) --no-print-directory O=build/fuzz CC=clang-14 SAN=1 FUZZ=1 \
 	    CFLAGS='-O1 -g -fsanitize=fuzzer-no-link' WARN= fuzz-programs
-	@tests/fuzz/run.sh build/fuzz/tests/fuzz $(FUZZ_SECS)
+	@tests/fuzz/run.sh build/fuzz/tests/fuzz $(FUZZ_SECS) $(FUZZ_SEED)
 
 unit-programs: $(UNIT)
 tools: $(TOOLS)
