@@ -6,7 +6,6 @@ substitution is made in copies of the files: the paths of an installation
 """
 
 import os
-import random
 import socket
 
 from . import web
@@ -44,20 +43,19 @@ def shipped(site, name, at=None):
     return site.write(at or "shipped-" + name, text)
 
 
+held = []
+
+
 def free_port():
-    """A port nobody listens on, below those that the kernel gives to outgoing
-    connections: one of these could take it before a server listens there, even
-    a connection to that very port, which then meets itself."""
-    with open("/proc/sys/net/ipv4/ip_local_port_range") as f:
-        first = int(f.read().split()[0])
-    while True:
-        port = random.randrange(min(10000, first - 1000), first)
-        with socket.socket() as s:
-            try:
-                s.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        return port
+    """A port of the kernel's choice that stays this process's: bound, not
+    listening, so neither another test nor an outgoing connection gets it.
+    A server that sets SO_REUSEADDR, as all here do, can still listen on it."""
+    s = socket.socket()
+    s.bind(("127.0.0.1", 0))
+    # only now: with it before, two processes could be given one port
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.append(s)
+    return s.getsockname()[1]
 
 
 class Server:
