@@ -102,6 +102,7 @@ TOOLS := $(patsubst tests/tool/%.c,$O/tests/tool/%,$(wildcard tests/tool/*.c))
 UNIT_OBJS := $O/tests/unit/support.o $O/tests/unit/requests.o \
 	$O/tests/unit/played.o $O/tests/unit/graves.o \
 	$O/tests/unit/stage.o $O/tests/unit/stores.o $O/tests/unit/tries.o \
+	$O/tests/unit/vectors.o \
 	$(FCGI_OBJS) $(WORKER_OBJS) $(CLI_OBJS) \
 	$O/libgaff.a
 WRAP := $(foreach f,malloc calloc realloc reallocarray strdup strndup,\

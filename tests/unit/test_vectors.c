@@ -9,163 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
+#include "vectors.h"
 
-#include "../../shared/scheme.h"
-#include "../../shared/scheme_impl.h"
-#include "support.h"
-
-enum { HEADERS_MAX = 24, SECRETS_MAX = 4, FLIPS_MAX = 2048 };
+enum { FLIPS_MAX = 2048 };
 
 static struct {
-	unsigned vectors, valid, removed, emptied, doubled, cut, changed,
-	    flipped, clocks, secrets;
+	unsigned valid, removed, emptied, doubled, cut, changed, flipped,
+	    clocks, secrets;
 } counts;
-
-/* One vector, ready to be verified. */
-struct vector {
-	const char *file;
-	size_t number;
-	const struct scheme *scheme;
-	struct scheme *own; /* with the vector's params, or NULL */
-	const struct scheme_rules *rules;
-	struct scheme_keys *keys;
-	struct scheme_secret secrets[SECRETS_MAX];
-	size_t n_secrets;
-	struct scheme_header headers[HEADERS_MAX];
-	struct scheme_request request;
-	char *url;
-	bool valid;
-};
-
-/* ---- reading a vector ---- */
-
-/* The scheme of a vector or an example, with its params. */
-static struct scheme *
-example_scheme(const json_t *example)
-{
-	const char *name =
-	    json_string_value(json_object_get(example, "scheme"));
-	const struct scheme *builtin = scheme_builtin(name);
-	struct scheme *scheme = scheme_new(name, builtin);
-	char error[SCHEME_ERROR_SIZE], text[256];
-	const char *param;
-	json_t *value;
-
-	if (!builtin)
-		fail_msg("no scheme %s", name);
-	json_object_foreach(json_object_get(example, "params"), param, value)
-	{
-		(void)snprintf(text, sizeof(text), "%s=%s", param,
-		    json_string_value(value));
-		if (scheme_set(scheme, "param", text, error))
-			fail_msg("%s: %s", name, error);
-	}
-	return scheme;
-}
-
-static void
-read_secrets(struct vector *v, const json_t *object)
-{
-	const json_t *coded = json_object_get(object, "secrets_base64");
-	const json_t *list = coded ? coded : json_object_get(object, "secrets");
-	size_t i;
-	json_t *item;
-	char error[SCHEME_ERROR_SIZE];
-
-	json_array_foreach(list, i, item)
-	{
-		const char *text = json_string_value(item);
-		struct buf bytes = {0};
-
-		if (coded)
-			assert_int_equal(codec_decode(CODEC_BASE64, text,
-					     strlen(text), &bytes),
-			    0);
-		else
-			assert_int_equal(buf_add_str(&bytes, text), 0);
-		v->secrets[i].len = bytes.len;
-		v->secrets[i].p = (unsigned char *)buf_take(&bytes);
-	}
-	v->n_secrets = json_array_size(list);
-	v->keys = scheme_keys_new(v->scheme, v->secrets, v->n_secrets, error);
-	if (!v->keys)
-		fail_msg("%s %zu: %s", v->file, v->number, error);
-}
-
-static void
-read_headers(struct vector *v, json_t *object)
-{
-	const char *name;
-	json_t *value;
-
-	json_object_foreach(object, name, value)
-	{
-		char *lower = strdup(name);
-
-		for (char *c = lower; *c != '\0'; c++)
-			*c = (char)tolower((unsigned char)*c);
-		assert_true(v->request.n_headers < HEADERS_MAX);
-		v->headers[v->request.n_headers++] =
-		    (struct scheme_header){lower, json_string_value(value)};
-		if (strcmp(lower, "content-type") == 0)
-			v->request.content_type = json_string_value(value);
-	}
-	v->request.headers = v->headers;
-}
-
-static void
-read_url(struct vector *v, const char *url)
-{
-	const char *authority = strstr(url, "//");
-	const char *path = authority ? strchr(authority + 2, '/') : NULL;
-	char *query;
-
-	v->url = strdup(path ? path : "/");
-	v->request.url = url;
-	query = strchr(v->url, '?');
-	if (query)
-		*query++ = '\0';
-	v->request.path = v->url;
-	v->request.query = query ? query : "";
-}
-
-static void
-read_vector(struct vector *v, const json_t *object)
-{
-	const char *name = json_string_value(json_object_get(object, "scheme"));
-	const json_t *body = json_object_get(object, "body");
-
-	v->scheme = scheme_builtin(name);
-	if (!v->scheme)
-		fail_msg("%s: no scheme %s", v->file, name);
-	if (json_object_get(object, "params"))
-		v->scheme = v->own = example_scheme(object);
-	v->rules = v->scheme->rules;
-	v->request.method =
-	    json_string_value(json_object_get(object, "method"));
-	v->request.content_type = "";
-	read_url(v, json_string_value(json_object_get(object, "url")));
-	v->request.body = json_string_value(body);
-	v->request.body_len = json_string_length(body);
-	v->request.now_ms =
-	    json_integer_value(json_object_get(object, "now")) * 1000;
-	v->valid = json_is_true(json_object_get(object, "valid"));
-	read_headers(v, json_object_get(object, "headers"));
-	read_secrets(v, object);
-}
-
-static void
-clear_vector(struct vector *v)
-{
-	scheme_keys_free(v->keys);
-	scheme_free(v->own);
-	for (size_t i = 0; i < v->request.n_headers; i++)
-		free((void *)(uintptr_t)v->headers[i].name);
-	for (size_t i = 0; i < v->n_secrets; i++)
-		free((void *)(uintptr_t)v->secrets[i].p);
-	free(v->url);
-}
 
 /* ---- verifying ---- */
 
@@ -252,7 +103,7 @@ has_several(const struct vector *v, const struct scheme_header *header)
 static void
 remove_and_double(const struct vector *v, size_t i)
 {
-	struct scheme_header headers[HEADERS_MAX + 1];
+	struct scheme_header headers[VECTORS_HEADERS_MAX + 1];
 	struct scheme_request request = v->request;
 	bool all = v->rules->all_candidates &&
 		   has_header(&v->rules->signature, v->headers[i].name);
@@ -284,7 +135,7 @@ remove_and_double(const struct vector *v, size_t i)
 static void
 cut_and_change(const struct vector *v, size_t i)
 {
-	struct scheme_header headers[HEADERS_MAX];
+	struct scheme_header headers[VECTORS_HEADERS_MAX];
 	struct scheme_request request = v->request;
 	size_t len = strlen(v->headers[i].value);
 	char *value = strdup(v->headers[i].value);
@@ -409,7 +260,7 @@ move_clock(const struct vector *v)
 static void
 change_secret(const struct vector *v)
 {
-	struct scheme_secret secrets[SECRETS_MAX + 1];
+	struct scheme_secret secrets[VECTORS_SECRETS_MAX + 1];
 	struct scheme_secret other = v->secrets[0];
 	struct vector changed = *v;
 	char error[SCHEME_ERROR_SIZE];
@@ -441,50 +292,31 @@ change_secret(const struct vector *v)
 }
 
 static void
-try_vector(const char *file, size_t number, const json_t *object)
+try_vector(void *arg, struct vector *v)
 {
-	struct vector v = {.file = file, .number = number};
-
-	read_vector(&v, object);
-	counts.vectors++;
-	expect(&v, &v.request, v.valid, "as it is");
-	if (v.valid) {
-		counts.valid++;
-		change_headers(&v);
-		flip_body(&v);
-		move_clock(&v);
-		change_secret(&v);
-	}
-	clear_vector(&v);
+	(void)arg;
+	expect(v, &v->request, v->valid, "as it is");
+	if (!v->valid)
+		return;
+	counts.valid++;
+	change_headers(v);
+	flip_body(v);
+	move_clock(v);
+	change_secret(v);
 }
 
 static void
 test_vectors(void **state)
 {
-	glob_t found;
+	unsigned vectors = vectors_each(try_vector, NULL);
 
 	(void)state;
-	assert_int_equal(glob("tests/vectors/*.json", 0, NULL, &found), 0);
-	for (size_t i = 0; i < found.gl_pathc; i++) {
-		json_error_t error;
-		json_t *root =
-		    json_load_file(found.gl_pathv[i], JSON_ALLOW_NUL, &error);
-		size_t k;
-		json_t *item;
-
-		if (!root)
-			fail_msg("%s: %s", found.gl_pathv[i], error.text);
-		json_array_foreach(json_object_get(root, "vectors"), k, item)
-		    try_vector(found.gl_pathv[i], k, item);
-		json_decref(root);
-	}
-	printf("%zu files, %u vectors (%u valid); refused or accepted as they "
+	printf("%u vectors (%u valid); refused or accepted as they "
 	       "should: %u removed, %u emptied, %u doubled, %u cut, %u "
 	       "changed, %u bits, %u clocks, %u secrets\n",
-	    found.gl_pathc, counts.vectors, counts.valid, counts.removed,
-	    counts.emptied, counts.doubled, counts.cut, counts.changed,
-	    counts.flipped, counts.clocks, counts.secrets);
-	globfree(&found);
+	    vectors, counts.valid, counts.removed, counts.emptied,
+	    counts.doubled, counts.cut, counts.changed, counts.flipped,
+	    counts.clocks, counts.secrets);
 	/* none of the ways may have gone untried */
 	assert_true(counts.valid > 80);
 	assert_true(counts.removed > 80 && counts.doubled > 160);
@@ -538,7 +370,7 @@ static void
 try_handshake(const char *file, json_t *example)
 {
 	struct vector v = {.file = file};
-	struct scheme *scheme = example_scheme(example);
+	struct scheme *scheme = vectors_scheme(example);
 	const char *secret =
 	    json_string_value(json_object_get(example, "secret"));
 	bool is_signed = json_is_true(json_object_get(example, "signed"));
@@ -551,7 +383,7 @@ try_handshake(const char *file, json_t *example)
 
 	json_object_foreach(json_object_get(example, "query"), name, value)
 	    add_query(&query, name, json_string_value(value));
-	read_headers(&v, json_object_get(example, "headers"));
+	vectors_headers(&v, json_object_get(example, "headers"));
 	v.request.method =
 	    json_string_value(json_object_get(example, "method"));
 	v.request.url = v.request.path = "/";
@@ -579,7 +411,7 @@ try_handshake(const char *file, json_t *example)
 		assert_true(strcmp(v.request.method, "POST") == 0 ||
 			    scheme_takes_method(scheme, v.request.method));
 	buf_clear(&query);
-	clear_vector(&v);
+	vectors_clear(&v);
 	scheme_free(scheme);
 }
 
