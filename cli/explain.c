@@ -131,6 +131,7 @@ put_part(struct buf *out, const char *name, size_t len)
 	    {"sha256_body", "the body's SHA-256"},
 	    {"json_body", "the body as a JSON string"},
 	    {"canonical_json", "the JSON body in its canonical form"},
+	    {"form_json", "the form's fields as JSON"},
 	    {"sorted_query", "the query, sorted"},
 	    {"url_with_port", "the public URL with its port"},
 	    {"url_without_port", "the public URL without its port"},
@@ -367,6 +368,18 @@ has_param(const struct scheme *scheme, const char *name)
 	return false;
 }
 
+/* The next param that a value names; none of a handshake's answer, which is
+ * left out where it is not given. */
+static const char *
+next_param(const char *key, const char *value)
+{
+	const char *arrow =
+	    strcmp(key, "handshake") == 0 ? strstr(value, "-> ") : NULL;
+	const char *found = strstr(value, "{param:");
+
+	return found && (!arrow || found < arrow) ? found : NULL;
+}
+
 /* The params that its rules name and it has no value for, once each. */
 static size_t
 wanted_params(const struct scheme *scheme, char names[PARAMS_MAX][PARAM_SIZE])
@@ -378,7 +391,7 @@ wanted_params(const struct scheme *scheme, char names[PARAMS_MAX][PARAM_SIZE])
 		for (size_t i = 0; (value = scheme_value(scheme, key, i));
 		     i++) {
 			while (n < PARAMS_MAX &&
-			       (value = strstr(value, "{param:"))) {
+			       (value = next_param(key, value))) {
 				value += strlen("{param:");
 				(void)snprintf(names[n], PARAM_SIZE, "%.*s",
 				    (int)strcspn(value, "}"), value);

@@ -128,6 +128,38 @@ form_get(const char *text, size_t len, const char *name, struct buf *value)
 	return FORM_FOUND;
 }
 
+int
+form_each(const char *text, size_t len, form_pair_fn *fn, void *arg)
+{
+	const char *end = text + len;
+	struct raw_pair raw;
+	struct buf both = {0};
+	size_t n = 0;
+	int rc = 0;
+
+	while (rc == 0 && next_pair(&text, end, &raw)) {
+		struct form_text name, value;
+
+		buf_reset(&both);
+		if (++n > FORM_PAIRS_MAX ||
+		    !is_well_formed(raw.name, raw.name_len) ||
+		    !is_well_formed(raw.value, raw.value_len) ||
+		    add_decoded(raw.name, raw.name_len, &both)) {
+			rc = -1;
+			break;
+		}
+		name.len = both.len;
+		rc = add_decoded(raw.value, raw.value_len, &both);
+		name.p = both.p;
+		value.p = both.p + name.len;
+		value.len = both.len - name.len;
+		if (rc == 0 && fn(arg, &name, &value))
+			rc = -1;
+	}
+	buf_clear(&both);
+	return rc;
+}
+
 static int
 compare_bytes(const char *a, size_t a_len, const char *b, size_t b_len)
 {

@@ -27,6 +27,20 @@ enum form_result
 form_get(const char *text, size_t len, const char *name, struct buf *value);
 
 /*
+ * Call `fn` with each pair, decoded, in the order they stand, until it returns
+ * another value than 0.  0, or -1: that, a broken escape, more than
+ * FORM_PAIRS_MAX pairs, no memory.
+ */
+struct form_text {
+	const char *p;
+	size_t len;
+};
+
+typedef int form_pair_fn(
+    void *arg, const struct form_text *name, const struct form_text *value);
+int form_each(const char *text, size_t len, form_pair_fn *fn, void *arg);
+
+/*
  * Append name and value of all pairs, decoded, without anything between, in
  * the order of the names, equal names in the order of their values, equal
  * pairs once (Twilio, Mandrill).  0, or -1: a broken escape, more than

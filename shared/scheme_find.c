@@ -1,3 +1,4 @@
+#include <ctype.h>
 #include <string.h>
 
 #include <openssl/crypto.h>
@@ -49,6 +50,29 @@ scheme_facts_clear(struct scheme_facts *facts)
 }
 
 /* ---- handshakes ---- */
+
+int
+scheme_sink_word(void *arg, const void *p, size_t len)
+{
+	struct scheme_word *word = arg;
+	const unsigned char *c = p;
+
+	word->len += len;
+	for (size_t i = 0; i < len && !word->other; i++) {
+		word->ended |= c[i] == '=';
+		word->other = word->len > SCHEME_WORD_MAX || c[i] > 'z' ||
+			      (word->ended ? c[i] != '='
+					   : !isalnum(c[i]) && c[i] != '-' &&
+						 c[i] != '_');
+	}
+	return 0;
+}
+
+bool
+scheme_is_word(const struct scheme_word *word)
+{
+	return word->len > 0 && !word->other;
+}
 
 /* A sink that escapes for the inside of a JSON string what came from the
  * request; the template's own text goes past it. */
@@ -158,6 +182,7 @@ scheme_handshake(const struct scheme *scheme, const struct scheme_keys *keys,
 
 	memset(answer, 0, sizeof(*answer));
 	scheme_look_init(&look, rules, request);
+	look.words_only = !verified;
 	if (keys && keys->n > 0) {
 		look.key = keys->v[0].p;
 		look.key_len = keys->v[0].len;
@@ -165,7 +190,7 @@ scheme_handshake(const struct scheme *scheme, const struct scheme_keys *keys,
 	for (size_t i = 0; i < rules->n_handshakes && rc == 0; i++) {
 		const struct scheme_handshake *rule = &rules->handshakes[i];
 
-		if ((verified || rule->unsigned_too) &&
+		if ((verified || rule->unsigned_too) && !rule->idle &&
 		    takes(rule, request->method))
 			rc = try_rule(&look, rule, answer);
 	}

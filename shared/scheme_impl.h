@@ -32,6 +32,7 @@ enum {
 	SCHEME_SIGNATURES_MAX = 32, /* of one request */
 	SCHEME_CLAIM_MAX = 64,      /* bytes of a claim's name */
 	SCHEME_ANSWER_MAX = 2048,   /* bytes a handshake answers at most */
+	SCHEME_WORD_MAX = 128,      /* bytes of a scheme_word */
 };
 
 struct scheme_maker; /* scheme_text.h */
@@ -154,6 +155,7 @@ struct scheme_answer_header {
 
 struct scheme_handshake {
 	bool unsigned_too;
+	bool idle;          /* its answer needs a param that nobody has given */
 	const char *method; /* NULL: any */
 	struct scheme_conditions when;
 	int status;
@@ -238,6 +240,7 @@ struct scheme_rules {
 	struct scheme_conditions probe;
 	struct scheme_handshake handshakes[SCHEME_RULES_MAX];
 	size_t n_handshakes;
+	bool signs_words; /* one of them answers anybody with an HMAC */
 
 	struct scheme_param params[SCHEME_PLACES_MAX];
 	size_t n_params;
@@ -312,6 +315,7 @@ struct scheme_look {
 	struct scheme_text timestamp;
 	const unsigned char *key; /* the secret in use */
 	size_t key_len;
+	bool words_only; /* {hmac:…} makes those of words alone */
 };
 
 void scheme_look_init(struct scheme_look *look,
@@ -358,6 +362,21 @@ enum scheme_result scheme_look_fill(struct scheme_look *look,
     const char **where);
 /* A sink that appends to a struct buf. */
 int scheme_sink_buf(void *arg, const void *p, size_t len);
+
+/*
+ * A challenge that is answered with an HMAC of it, to anybody who asks, must be
+ * a word: letters, digits, `-`, `_`, with `=` at its end, at most
+ * SCHEME_WORD_MAX bytes.  And no request whose signed text is such a word is
+ * taken: the answer would be its signature.
+ */
+struct scheme_word {
+	size_t len;
+	bool ended, other;
+};
+
+/* A sink for a struct scheme_word. */
+int scheme_sink_word(void *arg, const void *p, size_t len);
+bool scheme_is_word(const struct scheme_word *word);
 
 /* ---- scheme_keys.c ---- */
 

@@ -1,5 +1,6 @@
 #include "scheme_jwt.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include <openssl/crypto.h>
@@ -250,7 +251,7 @@ check_signature(const struct token *token, const struct scheme_key *key)
 
 /* ---- claims ---- */
 
-enum { TIMES = 3 };
+enum { TIMES = 3, AUDIENCES_MAX = 16 /* of a token, looked at */ };
 
 static const char *const times[TIMES] = {"exp", "nbf", "iat"};
 
@@ -333,20 +334,13 @@ same_text(const struct scheme_claim *claim, struct buf *is, struct buf *wanted)
 }
 
 static enum scheme_result
-check_claim(struct scheme_proof *proof, const struct scheme_claim *claim,
+check_text(struct scheme_proof *proof, const struct scheme_claim *claim,
     const struct jsonpick_value *value)
 {
 	struct buf is = {0};
 	struct buf wanted = {0};
 	enum scheme_result result = SCHEME_OK;
 
-	proof->verdict->where = claim->name;
-	if (value->kind == JSONPICK_NONE)
-		return claim->unless_empty && proof->look.request->body_len == 0
-			   ? SCHEME_OK
-			   : SCHEME_HEADER_MISSING;
-	if (!claim->template)
-		return SCHEME_OK;
 	if (jsonpick_text(value, &is))
 		result = is.failed ? SCHEME_ERROR : SCHEME_BAD_FORMAT;
 	else
@@ -357,6 +351,46 @@ check_claim(struct scheme_proof *proof, const struct scheme_claim *claim,
 	buf_clear(&is);
 	buf_clear(&wanted);
 	return result;
+}
+
+/* A token may be for several (RFC 7519, section 4.1.3): one of them is us. */
+static enum scheme_result
+check_audiences(struct scheme_proof *proof, const struct scheme_claim *claim,
+    const struct buf *payload)
+{
+	struct jsonpick_pointer pointers[AUDIENCES_MAX];
+	struct jsonpick_value values[AUDIENCES_MAX];
+	enum scheme_result result = SCHEME_BAD_TOKEN;
+	char name[sizeof("aud/") + 4];
+
+	for (unsigned i = 0; i < AUDIENCES_MAX; i++) {
+		(void)snprintf(name, sizeof(name), "aud/%u", i);
+		point_at(name, &pointers[i]);
+	}
+	(void)jsonpick_scan(
+	    payload->p, payload->len, pointers, AUDIENCES_MAX, values);
+	for (size_t i = 0;
+	     i < AUDIENCES_MAX && result != SCHEME_OK && result != SCHEME_ERROR;
+	     i++)
+		if (values[i].kind != JSONPICK_NONE)
+			result = check_text(proof, claim, &values[i]);
+	return result;
+}
+
+static enum scheme_result
+check_claim(struct scheme_proof *proof, const struct scheme_claim *claim,
+    const struct jsonpick_value *value, const struct buf *payload)
+{
+	proof->verdict->where = claim->name;
+	if (value->kind == JSONPICK_NONE)
+		return claim->unless_empty && proof->look.request->body_len == 0
+			   ? SCHEME_OK
+			   : SCHEME_HEADER_MISSING;
+	if (!claim->template)
+		return SCHEME_OK;
+	if (value->kind == JSONPICK_ARRAY && strcmp(claim->name, "aud") == 0)
+		return check_audiences(proof, claim, payload);
+	return check_text(proof, claim, value);
 }
 
 static enum scheme_result
@@ -376,8 +410,8 @@ check_claims(struct scheme_proof *proof, const struct buf *payload)
 		return SCHEME_BAD_FORMAT;
 	result = check_times(proof, values);
 	for (size_t i = 0; i < rules->n_claims && result == SCHEME_OK; i++)
-		result =
-		    check_claim(proof, &rules->claims[i], &values[TIMES + i]);
+		result = check_claim(
+		    proof, &rules->claims[i], &values[TIMES + i], payload);
 	return result;
 }
 

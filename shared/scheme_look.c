@@ -441,9 +441,13 @@ fill_hmac(struct scheme_look *look, const struct scheme_part *part,
 	size_t mac_len;
 	struct buf text = {0};
 	struct buf coded = {0};
+	struct scheme_word word = {0};
 	enum scheme_result result =
 	    fill_place(look, part, scheme_sink_buf, &text);
 
+	(void)scheme_sink_word(&word, text.p, text.len);
+	if (result == SCHEME_OK && look->words_only && !scheme_is_word(&word))
+		result = SCHEME_BAD_FORMAT;
 	if (result == SCHEME_OK) {
 		result = SCHEME_ERROR;
 		if (look->key &&

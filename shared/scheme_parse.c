@@ -511,6 +511,15 @@ handshake_status(
 	return 0;
 }
 
+static void
+note_hmac(struct scheme_rules *rules, const struct scheme_handshake *rule,
+    const struct scheme_template *template)
+{
+	for (size_t i = 0; template && i < template->n; i++)
+		rules->signs_words |= rule->unsigned_too &&
+				      template->v[i].kind == SCHEME_PART_HMAC;
+}
+
 /* One header:NAME=TEMPLATE; a template has no blank here. */
 static int
 handshake_header(struct scheme_parse *p, const char *word, size_t len,
@@ -536,8 +545,26 @@ handshake_header(struct scheme_parse *p, const char *word, size_t len,
 	header->value = scheme_parse_template(p, value);
 	if (!header->value)
 		return -1;
+	note_hmac(p->rules, rule, header->value);
 	rule->n_headers++;
 	return 0;
+}
+
+/* A rule that cannot make its answer is left out: a source need not give a
+ * param that is for this alone. */
+static int
+handshake_body(
+    struct scheme_parse *p, const char *text, struct scheme_handshake *rule)
+{
+	struct scheme_rules *rules = p->rules;
+	const char *missing = rules->missing_param;
+
+	rules->missing_param = NULL;
+	rule->body = scheme_parse_template(p, text);
+	rule->idle = rules->missing_param != NULL;
+	rules->missing_param = missing;
+	note_hmac(rules, rule, rule->body);
+	return rule->body ? 0 : -1;
 }
 
 int
@@ -564,6 +591,5 @@ scheme_parse_handshake(struct scheme_parse *p, const char *text,
 			return -1;
 	handshake->type = scheme_copy(p, word ? word : "", word ? len : 0);
 	text += strspn(text, " \t");
-	handshake->body = scheme_parse_template(p, text);
-	return handshake->type && handshake->body ? 0 : -1;
+	return handshake_body(p, text, handshake) || !handshake->type ? -1 : 0;
 }

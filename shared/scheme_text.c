@@ -337,6 +337,7 @@ static const struct scheme_maker makers[] = {
     {"json_body", SCHEME_WORDS_NONE, SCHEME_COVERS_BODY, scheme_make_json_body},
     {"canonical_json", SCHEME_WORDS_NONE, SCHEME_COVERS_BODY,
 	scheme_make_canonical_json},
+    {"form_json", SCHEME_WORDS_NONE, SCHEME_COVERS_FORM, scheme_make_form_json},
     {"sorted_query", SCHEME_WORDS_NONE, SCHEME_COVERS_QUERY, make_sorted_query},
     {"url_with_port", SCHEME_WORDS_NONE,
 	SCHEME_COVERS_QUERY | SCHEME_COVERS_URL, make_url_with_port},

@@ -61,6 +61,7 @@ const struct scheme_words *scheme_parse_words(struct scheme_parse *p,
 scheme_make_fn scheme_make_sha256base64_body, scheme_make_sha256base64url_body,
     scheme_make_sha256hex_url, scheme_make_atlassian_qsh;
 /* scheme_text_json.c */
-scheme_make_fn scheme_make_json_body, scheme_make_canonical_json;
+scheme_make_fn scheme_make_json_body, scheme_make_canonical_json,
+    scheme_make_form_json;
 
 #endif

@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 
+#include "form.h"
 #include "jsonpick.h"
 #include "scheme_text.h"
 
@@ -46,6 +47,76 @@ scheme_make_json_body(
 	if (!jsonpick_is_utf8(body, len))
 		return SCHEME_BAD_FORMAT;
 	add_string(body, len, out);
+	return SCHEME_OK;
+}
+
+/* ---- a form as Python's json.dumps() writes it ---- */
+
+/* The next character of UTF-8 text. */
+static unsigned
+next_rune(const char **p)
+{
+	const unsigned char *c = (const unsigned char *)*p;
+	unsigned more = c[0] >= 0xf0 ? 3 : c[0] >= 0xe0 ? 2 : c[0] >= 0xc0;
+	unsigned rune = more > 0 ? c[0] & (0x3fU >> more) : c[0];
+
+	for (unsigned i = 1; i <= more; i++)
+		rune = rune << 6 | (c[i] & 0x3fU);
+	*p += more + 1;
+	return rune;
+}
+
+/* As add_string(), and all that is not ASCII escaped as UTF-16. */
+static int
+add_ascii(const struct form_text *text, struct buf *out)
+{
+	const char *p = text->p;
+	const char *end = p + text->len;
+
+	if (!jsonpick_is_utf8(p, text->len))
+		return -1;
+	(void)buf_add_char(out, '"');
+	while (p < end) {
+		const char *start = p;
+		unsigned rune = next_rune(&p);
+
+		if (rune < 0x7f) {
+			add_string(start, 1, out);
+			continue;
+		}
+		if (rune > 0xffff) {
+			rune -= 0x10000;
+			(void)buf_printf(out, "\\u%04x", 0xd800 | rune >> 10);
+			rune = 0xdc00 | (rune & 0x3ff);
+		}
+		(void)buf_printf(out, "\\u%04x", rune);
+	}
+	return buf_add_char(out, '"');
+}
+
+static int
+add_pair(void *arg, const struct form_text *name, const struct form_text *value)
+{
+	struct buf *out = arg;
+
+	if (out->len > 1)
+		(void)buf_add_str(out, ", ");
+	if (add_ascii(name, out) || buf_add_str(out, ": "))
+		return -1;
+	return add_ascii(value, out);
+}
+
+enum scheme_result
+scheme_make_form_json(
+    struct scheme_look *look, const struct scheme_words *words, struct buf *out)
+{
+	const struct scheme_request *request = look->request;
+
+	(void)words;
+	(void)buf_add_char(out, '{');
+	if (form_each(request->body, request->body_len, add_pair, out))
+		return SCHEME_BAD_FORMAT;
+	(void)buf_add_char(out, '}');
 	return SCHEME_OK;
 }
 

@@ -201,6 +201,19 @@ make_digest(struct scheme_proof *proof, const struct scheme_key *key,
 	return result;
 }
 
+/* Not what a handshake signs for anybody. */
+static enum scheme_result
+refuse_word(struct scheme_proof *proof)
+{
+	struct scheme_word word = {0};
+	enum scheme_result result =
+	    scheme_look_fill(&proof->look, proof->look.template,
+		scheme_sink_word, &word, &proof->verdict->where);
+
+	return result == SCHEME_OK && scheme_is_word(&word) ? SCHEME_BAD_FORMAT
+							    : result;
+}
+
 static enum scheme_result
 check_digest(struct scheme_proof *proof, const struct scheme_key *key,
     const struct scheme_signature *signature)
@@ -214,6 +227,8 @@ check_digest(struct scheme_proof *proof, const struct scheme_key *key,
 	if (result == SCHEME_OK &&
 	    CRYPTO_memcmp(bytes.p, proof->digest, len) != 0)
 		result = SCHEME_MISMATCH;
+	if (result == SCHEME_OK && proof->rules->signs_words)
+		result = refuse_word(proof);
 	buf_clear(&bytes);
 	return result;
 }

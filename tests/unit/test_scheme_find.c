@@ -243,6 +243,67 @@ test_handshakes(void **state)
 	scheme_free(scheme);
 }
 
+/* What a handshake answers to anybody is no signature of anything. */
+static void
+test_words(void **state)
+{
+	static const char *const settings[] = {
+	    "prefix=sha256=", "encoding=base64",
+	    "handshake=unsigned GET query:c -> 200 text/plain "
+	    "sha256={hmac:sha256:base64:query:c}",
+	    NULL};
+
+	static const struct {
+		const char *query, *body;
+		bool answered;
+	} rows[] = {
+	    {"c=challenge_string-9==", "challenge_string-9==", true},
+	    {"c=%7B%22a%22:1%7D", "{\"a\":1}", false},
+	    {"c=a%3Db", "a=b", false},
+	    {"c=a%20b", "a b", false},
+	    {"c=[]", "[]", false},
+	    {"c=%C3%A9", "\xc3\xa9", false},
+	};
+	struct scheme *scheme = requests_scheme("hmac", settings);
+	struct scheme_keys *keys = requests_keys(scheme, "a key");
+	struct scheme_request *request = &requests_sent.request;
+	struct scheme_answer answer;
+	char longest[] =
+	    "c=1234567890123456789012345678901234567890123456789012"
+	    "34567890123456789012345678901234567890123456789012345"
+	    "678901234567890123456789";
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		requests_begin("");
+		request->method = "GET";
+		request->query = rows[i].query;
+		assert_int_equal(
+		    scheme_handshake(scheme, keys, request, false, &answer),
+		    rows[i].answered);
+		if (!rows[i].answered)
+			continue;
+		/* what it is good for: nothing */
+		requests_begin(rows[i].body);
+		requests_put(NULL, "x-signature", buf_str(&answer.body));
+		assert_int_equal(
+		    requests_verify(scheme, keys), SCHEME_BAD_FORMAT);
+		scheme_answer_clear(&answer);
+	}
+	requests_begin("");
+	request->method = "GET";
+	request->query = longest;
+	assert_int_equal(strlen(longest), 2 + 129);
+	assert_int_equal(
+	    scheme_handshake(scheme, keys, request, false, &answer), 0);
+	longest[2 + 128] = '\0';
+	assert_int_equal(
+	    scheme_handshake(scheme, keys, request, false, &answer), 1);
+	scheme_answer_clear(&answer);
+	scheme_keys_free(keys);
+	scheme_free(scheme);
+}
+
 /* A header that is echoed never becomes two. */
 static void
 test_answer_headers(void **state)
@@ -285,6 +346,7 @@ main(void)
 	    cmocka_unit_test(test_key_signed),
 	    cmocka_unit_test(test_slack_handshake),
 	    cmocka_unit_test(test_handshakes),
+	    cmocka_unit_test(test_words),
 	    cmocka_unit_test(test_answer_headers),
 	};
 

@@ -499,6 +499,33 @@ test_claims(void **state)
 	payload("{\"aud\":\"x\"}", "claim=aud={param:a}", SCHEME_BAD_TOKEN);
 }
 
+/* A token for several (RFC 7519, section 4.1.3). */
+static void
+test_audiences(void **state)
+{
+	struct buf many = {0};
+
+	(void)state;
+	payload("{\"aud\":\"a\"}", "claim=aud=a", SCHEME_OK);
+	payload("{\"aud\":[\"a\"]}", "claim=aud=a", SCHEME_OK);
+	payload("{\"aud\":[\"b\",\"a\"]}", "claim=aud=a", SCHEME_OK);
+	payload("{\"aud\":[{},[\"x\"],7,\"a\"]}", "claim=aud=a", SCHEME_OK);
+	payload("{\"aud\":[\"b\",\"c\"]}", "claim=aud=a", SCHEME_BAD_TOKEN);
+	payload("{\"aud\":[\"aa\",\"\"]}", "claim=aud=a", SCHEME_BAD_TOKEN);
+	payload("{\"aud\":[]}", "claim=aud=a", SCHEME_BAD_TOKEN);
+	payload("{\"aud\":[[\"a\"]]}", "claim=aud=a", SCHEME_BAD_FORMAT);
+	payload("{\"aud\":{\"0\":\"a\"}}", "claim=aud=a", SCHEME_BAD_FORMAT);
+	payload("{\"aud\":[\"\"]}", "claim=aud={param:a}", SCHEME_BAD_TOKEN);
+	payload("{\"aud\":[\"b\"]}", "claim=aud", SCHEME_OK);
+	/* the sixteen first are looked at */
+	(void)buf_add_str(&many, "{\"aud\":[");
+	for (int i = 0; i < 16; i++)
+		(void)buf_add_str(&many, "\"b\",");
+	(void)buf_add_str(&many, "\"a\"]}");
+	payload(buf_str(&many), "claim=aud=a", SCHEME_BAD_TOKEN);
+	buf_clear(&many);
+}
+
 static enum scheme_result
 with_body(const char *text, const char *body, const char *claim)
 {
@@ -596,6 +623,7 @@ main(void)
 	    cmocka_unit_test(test_refused_secrets),
 	    cmocka_unit_test(test_times),
 	    cmocka_unit_test(test_claims),
+	    cmocka_unit_test(test_audiences),
 	    cmocka_unit_test(test_body_hash),
 	    cmocka_unit_test(test_id_of_claim),
 	    cmocka_unit_test(test_refused_settings),

@@ -345,6 +345,7 @@ check_answer(const json_t *example, struct scheme_answer *answer)
 	const char *body = json_string_value(json_object_get(expected, "body"));
 	const char *name;
 	struct buf line = {0};
+	size_t left = answer->headers.len;
 	json_t *value;
 
 	assert_int_equal(answer->status,
@@ -362,7 +363,10 @@ check_answer(const json_t *example, struct scheme_answer *answer)
 		    &line, "%s: %s\r\n", name, json_string_value(value));
 		assert_non_null(
 		    strcasestr(buf_str(&answer->headers), buf_str(&line)));
+		left -= line.len;
 	}
+	/* and no other */
+	assert_int_equal(left, 0);
 	buf_clear(&line);
 }
 
@@ -438,7 +442,7 @@ test_handshakes(void **state)
 	}
 	globfree(&files);
 	print_message("%u handshakes\n", n);
-	assert_true(n >= 17);
+	assert_true(n >= 19);
 }
 
 int
