@@ -14,6 +14,9 @@ TEST_PACKAGES := libcmocka-dev python3 python3-pytest python3-pytest-xdist \
 DEB_PACKAGES := build-essential dpkg-dev debhelper fakeroot lintian \
 	debootstrap xz-utils
 INTEROP_PACKAGES := nodejs npm
+BENCH_PACKAGES := python3 lighttpd nginx-light apache2 webhook redis-server \
+	python3-flask gunicorn python3-redis python3-hiredis python3-fastapi \
+	uvicorn python3-uvloop python3-httptools linux-perf strace
 
 # short lines; V=1 shows the commands
 V ?= 0
@@ -145,6 +148,30 @@ integration-root: integration
 interop: $(PROGRAMS) $(TOOLS)
 	@GAFF_BIN=$(abspath $O) tests/tool/interop.sh $(INTEROP_PACKAGES)
 test: unit integration
+
+# ---- how fast: beside what else there is, and where the time goes ----
+BENCH := $(addprefix $O/bench/,load ceiling slowsync.so)
+ROUNDS := 5
+SECS := 3
+BENCH_FLAGS = --bin $(abspath $O) --rounds $(ROUNDS) --secs $(SECS)
+$O/bench/load: $O/bench/load.o $O/bench/load_request.o
+$O/bench/ceiling: $O/bench/ceiling.o
+$O/bench/load $O/bench/ceiling:
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(BENCH_LIBS)
+$O/bench/load: BENCH_LIBS := -lcrypto
+$O/bench/ceiling: BENCH_LIBS := -lfcgi
+$O/bench/slowsync.so: bench/slowsync.c
+	@mkdir -p $(@D)
+	$(call say,LD)$(CC) $(ALL_CPPFLAGS) -std=c11 -O2 $(WARN) -fPIC -shared \
+	    -o $@ $< -ldl
+bench-programs: $(BENCH)
+# parts by name: make bench ARGS=quick ROUNDS=3; make profile ARGS='--size 8k'
+bench profile:
+	@tests/tool/install.sh $(BUILD_PACKAGES) $(BENCH_PACKAGES)
+	@command -v npm >/dev/null || tests/tool/install.sh $(INTEROP_PACKAGES)
+	@$(MAKE) --no-print-directory -j2 all tools bench-programs
+	@/usr/bin/python3 bench/$@.py $(BENCH_FLAGS) $(ARGS)
+
 # take defences out of the code one by one and see their tests turn red
 sabotage:
 	@tests/tool/sabotage.sh $(ARGS)
@@ -232,6 +259,8 @@ help:
 	@echo 'make interop    against the SDKs of the providers, which npm downloads'
 	@echo 'make fuzz       each fuzzer for FUZZ_SECS=60 (clang-14, libFuzzer)'
 	@echo 'make sabotage   take defences out one at a time; each must turn a test red'
+	@echo 'make bench      gaff beside others, with a table and charts (15 minutes)'
+	@echo 'make profile    where the time of a request goes (perf, strace)'
 	@echo 'make lint       format, sizes, clang-tidy; make format repairs the first'
 	@echo 'make install    to DESTDIR, prefix=$(prefix) and sysconfdir=$(sysconfdir)'
 	@echo 'make deb        Debian packages, in build/deb'
@@ -242,7 +271,7 @@ help:
 clean:
 	rm -rf build
 
-.PHONY: all fuzz fuzz-programs unit-programs tools unit integration integration-root test sabotage \
+.PHONY: all bench bench-programs profile fuzz fuzz-programs unit-programs tools unit integration integration-root test sabotage \
 	interop lint format check demo install deb deb-check help clean
 .SECONDARY:
 

@@ -26,6 +26,7 @@ each() {
 }
 
 each format "${all[@]}" -- clang-format-14 --dry-run -Werror @FILE@
-tests/tool/sizes.sh "${product[@]}" {cli,fcgi,shared,worker}/*.h || status=1
+tests/tool/sizes.sh "${product[@]}" {cli,fcgi,shared,worker}/*.h bench/*.[ch] ||
+	status=1
 each tidy "${product[@]}" -- clang-tidy-14 --quiet @FILE@ -- "$@"
 exit $status
