@@ -36,6 +36,7 @@ static const struct refusal_row rows[REFUSAL__MAX] = {
 	"this content type is not accepted here"},
     [REFUSAL_NO_MEMORY] = {"no_memory", 503, unavailable, try_later},
     [REFUSAL_PARKED] = {"parked", 503, unavailable, try_later},
+    [REFUSAL_NO_KEYS] = {"no_keys", 503, unavailable, try_later},
     [REFUSAL_NO_WORKER] = {"no_worker", 503, unavailable, try_later},
     [REFUSAL_NO_ANSWER] = {"no_answer", 503, unavailable, try_later},
 };
@@ -52,6 +53,7 @@ static const enum refusal of_scheme[SCHEME__MAX] = {
     [SCHEME_TOO_NEW] = REFUSAL_TOO_NEW,
     [SCHEME_BAD_TOKEN] = REFUSAL_BAD_TOKEN,
     [SCHEME_NO_SUCH_KEY] = REFUSAL_NO_SUCH_KEY,
+    [SCHEME_NO_KEY_YET] = REFUSAL_NO_KEYS,
     [SCHEME_ERROR] = REFUSAL_NO_MEMORY,
 };
 

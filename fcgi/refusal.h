@@ -34,6 +34,7 @@ enum refusal {
 	REFUSAL_CONTENT_TYPE,
 	REFUSAL_NO_MEMORY,
 	REFUSAL_PARKED,    /* as many wait as may */
+	REFUSAL_NO_KEYS,   /* that a URL should have given */
 	REFUSAL_NO_WORKER, /* no link is up */
 	REFUSAL_NO_ANSWER, /* a link is up, but nobody took it in time */
 	REFUSAL__MAX

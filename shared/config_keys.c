@@ -463,8 +463,8 @@ struct scheme_keys *
 config_open_keys(struct config_loader *l, const struct scheme *scheme,
     const struct config_secret *secrets, size_t n, const char *label)
 {
-	struct scheme_secret *given = calloc(n, sizeof(*given));
-	struct secret *opened = calloc(n, sizeof(*opened));
+	struct scheme_secret *given = calloc(n + 1, sizeof(*given));
+	struct secret *opened = calloc(n + 1, sizeof(*opened));
 	struct scheme_keys *keys = NULL;
 	char error[SCHEME_ERROR_SIZE];
 	size_t i, faulty = 0;
@@ -481,7 +481,9 @@ config_open_keys(struct config_loader *l, const struct scheme *scheme,
 	if (faulty > 0)
 		goto out;
 	keys = scheme_keys_new(scheme, given, n, error);
-	if (keys == NULL)
+	if (keys == NULL && n == 0)
+		l->faults.no_memory = true;
+	else if (keys == NULL)
 		config_fault(
 		    &l->faults, secrets[0].where, "%s: %s", label, error);
 out:

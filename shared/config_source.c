@@ -215,7 +215,7 @@ check_verified(struct config_loader *l, const struct config_section *section,
 			config_fault(&l->faults, &section->where,
 			    "source %s: unverified = yes is for scheme = none",
 			    section->name);
-		if (draft->secrets.n == 0)
+		if (draft->secrets.n == 0 && !scheme_fetches(source->scheme))
 			config_fault(&l->faults, &section->where,
 			    "source %s: needs a secret: secret = "
 			    "file:secrets/%s",
@@ -242,9 +242,10 @@ open_secrets(struct config_loader *l, const struct config_section *section,
 	size_t i, n = 0;
 
 	if ((l->role != CONFIG_ROLE_GATEWAY && l->role != CONFIG_ROLE_CHECK) ||
-	    draft->secrets.n == 0 || scheme_is_none(draft->source.scheme))
+	    (draft->secrets.n == 0 && !scheme_fetches(draft->source.scheme)) ||
+	    scheme_is_none(draft->source.scheme))
 		return;
-	secrets = calloc(draft->secrets.n, sizeof(*secrets));
+	secrets = calloc(draft->secrets.n + 1, sizeof(*secrets));
 	(void)buf_printf(&label, "source %s: secret", section->name);
 	if (secrets == NULL || buf_str(&label) == NULL) {
 		l->faults.no_memory = true;

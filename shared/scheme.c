@@ -438,6 +438,7 @@ scheme_result_name(enum scheme_result result)
 	    [SCHEME_TOO_NEW] = "too_new",
 	    [SCHEME_BAD_TOKEN] = "bad_token",
 	    [SCHEME_NO_SUCH_KEY] = "no_such_key",
+	    [SCHEME_NO_KEY_YET] = "no_keys",
 	    [SCHEME_ERROR] = "error",
 	};
 

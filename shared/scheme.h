@@ -113,6 +113,43 @@ struct scheme_keys *scheme_keys_new(const struct scheme *scheme,
     char error[SCHEME_ERROR_SIZE]);
 void scheme_keys_free(struct scheme_keys *keys);
 
+/* ---- keys that come from the network ---- */
+
+enum { SCHEME_URL_MAX = 512 };
+
+/* Whether a source of this scheme may go without a secret: keys_url or
+ * keys_from say where its keys come from.  With a secret nothing is fetched. */
+bool scheme_fetches(const struct scheme *scheme);
+
+/* The URLs that are known beforehand, of it and those it is linked with; NULL
+ * after the last. */
+const char *scheme_keys_url(const struct scheme *scheme, size_t i);
+/* Where others may come from, HOST/PATH with `*`; NULL after the last. */
+const char *scheme_keys_from(const struct scheme *scheme, size_t i);
+
+/* Whether keys may come from a URL: it is one of those, or one of its patterns
+ * matches all of it. */
+bool scheme_url_allowed(const struct scheme *scheme, const char *url);
+
+/* What a URL had, read once: a JWK set, or a public key in PEM.  Counted, and
+ * usable from any number of threads at once. */
+struct scheme_fetched;
+
+/* With one reference.  NULL with a sentence about what it is not. */
+struct scheme_fetched *scheme_fetched_new(
+    const void *bytes, size_t len, char error[SCHEME_ERROR_SIZE]);
+struct scheme_fetched *scheme_fetched_ref(struct scheme_fetched *fetched);
+void scheme_fetched_unref(struct scheme_fetched *fetched); /* NULL is fine */
+
+/*
+ * What the caller has of a URL, which is allowed: a reference, or NULL.
+ * `again`: what it gave before has not got the key that a request names; then
+ * NULL means that it wants to look whether there is something newer, and the
+ * same as before that there is not.
+ */
+typedef struct scheme_fetched *
+scheme_fetch_fn(void *arg, const char *url, bool again);
+
 /* ---- verifying ---- */
 
 /* A request header; `name` is lower case.  A header that came twice is here
@@ -132,7 +169,9 @@ struct scheme_request {
 	size_t n_headers;
 	const void *body;
 	size_t body_len;
-	int64_t now_ms; /* wall time */
+	int64_t now_ms;         /* wall time */
+	scheme_fetch_fn *fetch; /* NULL: there are no keys of URLs */
+	void *fetch_arg;
 };
 
 enum scheme_result {
@@ -147,7 +186,9 @@ enum scheme_result {
 	SCHEME_TOO_NEW,
 	SCHEME_BAD_TOKEN,
 	SCHEME_NO_SUCH_KEY,
-	SCHEME_ERROR, /* no memory: nothing is known */
+	SCHEME_NO_KEY_YET, /* `fetch` had none, or too old ones: nothing is
+			      known */
+	SCHEME_ERROR,      /* no memory: nothing is known */
 	SCHEME__MAX
 };
 

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "scheme_impl.h"
+#include "scheme_jwt.h"
 #include "scheme_text.h"
 
 static int fault(char error[SCHEME_ERROR_SIZE], const char *fmt, ...)
@@ -349,6 +349,16 @@ finds_claim(const struct scheme_joins *joins)
 	return false;
 }
 
+static bool
+jwt_hmac(const struct scheme_rules *rules)
+{
+	for (size_t i = 0; i < SCHEME_JWT_ALGORITHMS; i++)
+		if (rules->jwt_algorithms[i] &&
+		    scheme_jwt_is_hmac((enum scheme_jwt_algorithm)i))
+			return true;
+	return false;
+}
+
 static int
 check_jwt(const struct scheme_rules *rules, char *error)
 {
@@ -363,9 +373,16 @@ check_jwt(const struct scheme_rules *rules, char *error)
 		return any || rules->n_claims > 0 || rules->max_age_ms > 0
 			   ? fault(error,
 				 "algorithms, claim, max_age: for kind jwt")
+		       : scheme_rules_fetch(rules)
+			   ? fault(error, "keys_url: for kind jwt")
 			   : 0;
 	if (!any)
 		return fault(error, "algorithms: missing");
+	if (rules->n_keys_from > 0)
+		return fault(error, "keys_from: a token names no URL");
+	if (scheme_rules_fetch(rules) && jwt_hmac(rules))
+		return fault(error, "keys_url: keys of HS algorithms are "
+				    "secret");
 	if (rules->no_tolerance)
 		return fault(error, "tolerance: none would be for ever");
 	if (scheme_has_part(rules, SCHEME_PART_SECRET) ||

@@ -482,6 +482,8 @@ static const struct key keys[] = {
     {"algorithms", false, scheme_parse_algorithms},
     {"claim", true, scheme_parse_claim},
     {"max_age", false, scheme_parse_max_age},
+    {"keys_url", false, scheme_parse_keys_url},
+    {"keys_from", true, scheme_parse_keys_from},
     {"secret_encoding", false, parse_secret_encoding},
     {"secret_prefix", false, parse_secret_prefix},
     {"secret_suffix", false, parse_secret_suffix},

@@ -1,4 +1,4 @@
-/* The keys of kind jwt. */
+/* The keys of kind jwt, and where its keys come from. */
 
 #include <string.h>
 
@@ -54,4 +54,63 @@ scheme_parse_max_age(struct scheme_parse *p, const char *value)
 	    p->rules->max_age_ms <= 0)
 		return scheme_fault(p, "`%s` is no duration (300s, 5m)", value);
 	return 0;
+}
+
+/* A template that is known beforehand: text and params; what it gives is looked
+ * at when they are there. */
+int
+scheme_parse_keys_url(struct scheme_parse *p, const char *value)
+{
+	const struct scheme_template *template =
+	    scheme_parse_template(p, value);
+	struct buf url = {0};
+	int rc = -1;
+
+	for (size_t i = 0; template && i < template->n; i++) {
+		if (template->v[i].kind != SCHEME_PART_TEXT) {
+			template = NULL;
+			(void)scheme_fault(p, "only {param:NAME} is known "
+					      "before a request comes");
+		} else {
+			(void)buf_add(
+			    &url, template->v[i].text, template->v[i].len);
+		}
+	}
+	if (template && !buf_str(&url))
+		(void)scheme_fault(p, "no memory");
+	else if (template && !scheme_is_url(url.p) && !p->rules->missing_param)
+		(void)scheme_fault(p, "`%s` is no https://HOST/PATH", url.p);
+	else if (template)
+		p->rules->keys_url = scheme_copy(p, url.p, url.len);
+	if (p->rules->keys_url)
+		rc = 0;
+	buf_clear(&url);
+	return rc;
+}
+
+int
+scheme_parse_keys_from(struct scheme_parse *p, const char *value)
+{
+	struct scheme_rules *rules = p->rules;
+	struct buf url = {0};
+	const char *slash = strchr(value, '/');
+	bool good;
+
+	if (rules->n_keys_from == SCHEME_FROM_MAX)
+		return scheme_fault(p, "at most %d", SCHEME_FROM_MAX);
+	/* with a letter for each `*` it is what it will match */
+	(void)buf_printf(&url, "https://%s", value);
+	for (size_t i = 0; url.p && i < url.len; i++)
+		if (url.p[i] == '*')
+			url.p[i] = 'x';
+	good = buf_str(&url) && slash && scheme_is_url(url.p) &&
+	       !memchr(value, ':', (size_t)(slash - value));
+	buf_clear(&url);
+	if (!good)
+		return scheme_fault(p,
+		    "`%s` is no HOST/PATH such as keys.example.com/*.pem",
+		    value);
+	rules->keys_from[rules->n_keys_from] =
+	    scheme_copy(p, value, strlen(value));
+	return rules->keys_from[rules->n_keys_from++] ? 0 : -1;
 }

@@ -8,6 +8,7 @@
 #ifndef SHARED_SCHEME_IMPL_H
 #define SHARED_SCHEME_IMPL_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,6 +34,7 @@ enum {
 	SCHEME_CLAIM_MAX = 64,      /* bytes of a claim's name */
 	SCHEME_ANSWER_MAX = 2048,   /* bytes a handshake answers at most */
 	SCHEME_WORD_MAX = 128,      /* bytes of a scheme_word */
+	SCHEME_FROM_MAX = 4,        /* keys_from of one scheme */
 };
 
 struct scheme_maker; /* scheme_text.h */
@@ -218,6 +220,10 @@ struct scheme_rules {
 	size_t n_claims;
 	int64_t max_age_ms; /* 0: any */
 
+	const char *keys_url; /* NULL: its keys are secrets */
+	const char *keys_from[SCHEME_FROM_MAX];
+	size_t n_keys_from;
+
 	enum scheme_secret_encoding secret_encoding;
 	const char *secret_prefix; /* "" */
 	bool secret_hashed;        /* its digest is the key */
@@ -402,7 +408,25 @@ struct scheme_keys {
 	size_t n;
 	struct scheme_keys **others; /* of the linked schemes, in their order */
 	size_t n_others;
+	bool fetched; /* instead of the above: they come from URLs */
 };
+
+/* ---- scheme_fetched.c ---- */
+
+struct scheme_fetched {
+	atomic_uint refs;
+	struct scheme_key key; /* `p` and `len`: the bytes; `jwks` */
+};
+
+/* Whether keys of this scheme itself come from URLs. */
+bool scheme_rules_fetch(const struct scheme_rules *rules);
+
+/* Whether a URL is one that keys may come from at all: https, a plain host name
+ * with or without a port, a path without a step back. */
+bool scheme_is_url(const char *url);
+/* Whether a pattern HOST/PATH matches such a URL: a `*` is one label or less of
+ * the host, or of the path one segment or less. */
+bool scheme_from_matches(const char *pattern, const char *url);
 
 const EVP_MD *scheme_md(enum scheme_hash hash);
 
@@ -439,6 +463,19 @@ struct scheme_proof {
 /* Find the signatures, and a timestamp among them.  SCHEME_OK with at least
  * one of them, or what is wrong and where. */
 enum scheme_result scheme_take(struct scheme_proof *proof);
+
+/* ---- scheme_fetched.c ---- */
+
+/*
+ * Check one signature under the keys of a URL that the scheme allows: SCHEME_OK
+ * or what is wrong, SCHEME_NO_KEY_YET where it takes keys to know.  `check`
+ * says SCHEME_NO_SUCH_KEY where it has no use for the key.
+ */
+typedef enum scheme_result scheme_check_fn(struct scheme_proof *proof,
+    const struct scheme_key *key, const struct scheme_signature *signature);
+enum scheme_result
+scheme_check_fetched(struct scheme_proof *proof, const char *url,
+    scheme_check_fn *check, const struct scheme_signature *signature);
 
 /* ---- scheme_verify.c ---- */
 

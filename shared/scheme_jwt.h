@@ -8,7 +8,7 @@
  *
  * A secret is a public key (PEM), a set of them (JWK set, RFC 7517) of which
  * the token's kid chooses one, or anything else the key of an HMAC.  Keys that
- * come over the network would become such a secret, too.
+ * come over the network are one of the first two.
  */
 
 #ifndef SHARED_SCHEME_JWT_H
@@ -50,6 +50,9 @@ bool scheme_jwt_fits(enum scheme_jwt_algorithm algorithm, const EVP_PKEY *pkey);
  * no …") in *fault. */
 int scheme_jwt_prepare(const struct scheme_rules *rules, struct scheme_key *key,
     const char **fault);
+/* The same of public keys for any scheme; which algorithms count is seen when
+ * one is used. */
+int scheme_jwt_public(struct scheme_key *key);
 void scheme_jwt_clear(struct scheme_key *key);
 
 /* Check one token under one secret. */

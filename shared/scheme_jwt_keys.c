@@ -181,13 +181,13 @@ read_jwk(const json_t *jwk)
 	    EVP_PKEY_ED25519, NULL, x, sizeof(x));
 }
 
-/* Whether the scheme has use for a key: of a type that one of its algorithms
- * takes. */
+/* Whether the scheme (NULL: any) has use for a key: of a type that one of its
+ * algorithms takes. */
 static bool
 is_useful(const struct scheme_rules *rules, const EVP_PKEY *pkey)
 {
 	for (size_t i = 0; i < SCHEME_JWT__MAX; i++)
-		if (rules->jwt_algorithms[i] &&
+		if ((!rules || rules->jwt_algorithms[i]) &&
 		    scheme_jwt_fits((enum scheme_jwt_algorithm)i, pkey))
 			return true;
 	return false;
@@ -280,6 +280,14 @@ scheme_jwt_prepare(const struct scheme_rules *rules, struct scheme_key *key,
 	}
 	*fault = "is no public key in PEM and no JWK set";
 	return has_hmac(rules, true) ? 0 : -1;
+}
+
+int
+scheme_jwt_public(struct scheme_key *key)
+{
+	if (key->len > 10 && memcmp(key->p, "-----BEGIN", 10) == 0)
+		return read_pem(NULL, key);
+	return read_set(NULL, key);
 }
 
 void

@@ -357,6 +357,7 @@ open_keys(const struct scheme_rules *rules, const struct given *given,
 
 	if (!keys)
 		return NULL;
+	keys->fetched = given->n == 0 && scheme_rules_fetch(rules);
 	keys->v = calloc(given->n + 1, sizeof(*keys->v));
 	keys->hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
 	if (!keys->v || !keys->hmac) {
@@ -426,7 +427,8 @@ scheme_keys_new(const struct scheme *scheme,
 	struct given given = {secrets, n, NULL};
 	struct scheme_keys *keys = NULL;
 
-	if (n == 0 && scheme->rules->kind != SCHEME_KIND_NONE) {
+	if (n == 0 && scheme->rules->kind != SCHEME_KIND_NONE &&
+	    !scheme_fetches(scheme)) {
 		(void)snprintf(error, SCHEME_ERROR_SIZE, "no secret is given");
 		return NULL;
 	}

@@ -59,6 +59,10 @@ int scheme_parse_algorithms(struct scheme_parse *p, const char *value);
 int scheme_parse_claim(struct scheme_parse *p, const char *value);
 int scheme_parse_max_age(struct scheme_parse *p, const char *value);
 
+/* Where keys come from (scheme_compile_jwt.c). */
+int scheme_parse_keys_url(struct scheme_parse *p, const char *value);
+int scheme_parse_keys_from(struct scheme_parse *p, const char *value);
+
 /* The character a word stands for (comma, equals …), or -1 with a fault. */
 int scheme_parse_separator(struct scheme_parse *p, const char *value);
 

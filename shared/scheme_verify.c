@@ -313,6 +313,26 @@ check_one(struct scheme_proof *proof, const struct scheme_key *key,
 	return check_digest(proof, key, signature);
 }
 
+/* The same under keys that have to be fetched. */
+static enum scheme_result
+check_by_url(struct scheme_proof *proof)
+{
+	enum scheme_result first = SCHEME_ERROR;
+
+	proof->verdict->secrets_tried = 1;
+	for (size_t i = 0; i < proof->n_signatures; i++) {
+		enum scheme_result result = scheme_check_fetched(proof,
+		    proof->rules->keys_url, check_one, &proof->signatures[i]);
+
+		if (result == SCHEME_OK || result == SCHEME_ERROR ||
+		    result == SCHEME_NO_KEY_YET)
+			return result;
+		if (i == 0)
+			first = result;
+	}
+	return first;
+}
+
 /* Any signature under any key will do.  What was wrong with the first stands
  * for all. */
 static enum scheme_result
@@ -321,6 +341,8 @@ check_template(struct scheme_proof *proof)
 	enum scheme_result first = SCHEME_ERROR;
 	const char *where = proof->verdict->where;
 
+	if (proof->keys->fetched)
+		return check_by_url(proof);
 	proof->verdict->secrets_tried = 0;
 	for (size_t k = 0; k < proof->keys->n; k++) {
 		proof->verdict->secrets_tried++;
@@ -453,10 +475,10 @@ scheme_verify(const struct scheme *scheme, const struct scheme_keys *keys,
 	}
 	if (!keys || scheme->rules->kind == SCHEME_KIND_UNSET)
 		return SCHEME_ERROR;
-	if (keys->n > 0)
+	if (keys->n > 0 || keys->fetched)
 		done = verify_by(scheme, keys, request, verdict);
 	for (size_t i = 0; i < keys->n_others && !done; i++) {
-		if (keys->others[i]->n == 0)
+		if (keys->others[i]->n == 0 && !keys->others[i]->fetched)
 			continue;
 		done = verify_by(
 		    scheme->others[i], keys->others[i], request, &other);

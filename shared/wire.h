@@ -2,9 +2,9 @@
  * wire - the frames between gateway, worker and command line
  *
  * The only module that knows bytes.  Every message is one ZeroMQ frame:
- * "GAF1", a type byte, then for EVENT, REJECTED and ACK tagged, length-prefixed
- * fields, for every other type one JSON object.  docs/WIRE.md has the full
- * text. Pure: no I/O, no clock.
+ * "GAF1", a type byte, then for EVENT, REJECTED, ACK, ASK and BLOB tagged,
+ * length-prefixed fields, for every other type one JSON object.  docs/WIRE.md
+ * has the full text. Pure: no I/O, no clock.
  */
 
 #ifndef SHARED_WIRE_H
@@ -23,6 +23,8 @@ enum {
 	WIRE_LINK_LEN = 17, /* routing id of a gateway's DEALER: 'G' + random */
 	WIRE_EVENT_SPARE = 65536, /* an EVENT is at most max_body and this */
 	WIRE_CONTROL_MAX = 65536, /* bytes of any frame on control */
+	WIRE_BLOB_NAME_MAX = 1024,
+	WIRE_BLOB_MAX = 49152, /* bytes of a blob */
 	WIRE_ADMIN_MAX = 64 << 20,
 };
 
@@ -37,6 +39,8 @@ enum wire_type {
 	WIRE_CALL,
 	WIRE_REPLY,
 	WIRE_REJECTED,
+	WIRE_ASK,
+	WIRE_BLOB,
 	WIRE__MAX
 };
 
@@ -106,6 +110,56 @@ typedef void wire_ack_fn(void *arg, uint64_t boot, const struct wire_ack *ack);
 
 /* Read an ACK frame.  0, or -1 on a malformed one (acks before it count). */
 int wire_get_acks(const void *frame, size_t len, wire_ack_fn *fn, void *arg);
+
+/* ---- named blobs ---- */
+
+enum wire_how {
+	WIRE_FETCH, /* what stands at the URL `name` */
+	WIRE_GET,   /* what is kept in the store under `name` */
+	WIRE_PUT,   /* keep it there, unless something is */
+	WIRE_HOW__MAX
+};
+
+enum wire_blob_status {
+	WIRE_BLOB_HERE,   /* FETCH, GET: the bytes */
+	WIRE_BLOB_NONE,   /* GET: nothing is kept there */
+	WIRE_BLOB_STORED, /* PUT: kept and synced */
+	WIRE_BLOB_EXISTS, /* PUT: something was kept before: its bytes */
+	WIRE_BLOB_FAILED, /* `error` says why; FETCH: with bytes where older
+			     ones may still be used */
+	WIRE_BLOB_STATUS__MAX
+};
+
+/* What a gateway asks. */
+struct wire_ask {
+	enum wire_how how;
+	const char *name;
+	int64_t max_age_ms; /* FETCH: bytes that were fetched longer ago will
+			       not do; INT64_MAX: any that are fresh */
+	const void *bytes;  /* PUT */
+	size_t len;
+};
+
+/* What the worker answers. */
+struct wire_blob {
+	enum wire_how how;
+	const char *name;
+	enum wire_blob_status status;
+	int64_t age_ms;    /* FETCH: since the bytes were fetched */
+	int64_t fresh_ms;  /* FETCH: until they are to be asked for again */
+	const char *error; /* or "" */
+	const void *bytes;
+	size_t len;
+};
+
+/* Append an ASK or a BLOB frame.  0, or -1 without memory (`out` is
+ * unchanged). */
+int wire_put_ask(struct buf *out, const struct wire_ask *ask);
+int wire_put_blob(struct buf *out, const struct wire_blob *blob);
+
+/* Read one; it points into `frame`.  0, or -1 when it is malformed. */
+int wire_get_ask(const void *frame, size_t len, struct wire_ask *ask);
+int wire_get_blob(const void *frame, size_t len, struct wire_blob *blob);
 
 /* Append a frame of another type; `object` is not consumed.  0, or -1. */
 int wire_put_json(struct buf *out, enum wire_type type, const json_t *object);

@@ -60,6 +60,8 @@ const char *const sql_steps[SQL_VERSION] = {
     [1] = "CREATE TABLE tally(hour INTEGER NOT NULL, kind INTEGER NOT NULL,"
 	  "  name TEXT NOT NULL, n INTEGER NOT NULL,"
 	  "  PRIMARY KEY(hour, kind, name)) WITHOUT ROWID;",
+    [2] = "CREATE TABLE blob(name TEXT PRIMARY KEY, bytes BLOB NOT NULL,"
+	  "  kept_at INTEGER NOT NULL) WITHOUT ROWID;",
 };
 
 #define EVENT_HEAD                                                             \
@@ -189,6 +191,11 @@ static const char *const texts[SQL__MAX] = {
     [SQL_TALLY_OLDEST] = "SELECT hour, kind FROM tally WHERE hour < ?1 "
 			 "ORDER BY hour, kind LIMIT 1",
     [SQL_TALLY_DELETE] = "DELETE FROM tally WHERE hour = ?1 AND kind = ?2",
+
+    [SQL_BLOB_INSERT] = "INSERT INTO blob(name, bytes, kept_at) "
+			"VALUES(?1, ?2, ?3)",
+    [SQL_BLOB_GET] = "SELECT bytes FROM blob WHERE name = ?1",
+    [SQL_BLOB_COUNT] = "SELECT count(*) FROM blob",
 
     /* ?1 cursor, ?2 state or route.  Columns: event, route, state. */
     [SQL_WALK_EVENT] = "SELECT seq FROM event WHERE seq < ?1 AND ?2 = ?2 "

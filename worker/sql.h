@@ -18,7 +18,7 @@
 
 enum {
 	SQL_APPLICATION = 0x67616666, /* "gaff": PRAGMA application_id */
-	SQL_VERSION = 2,              /* of the schema: PRAGMA user_version */
+	SQL_VERSION = 3,              /* of the schema: PRAGMA user_version */
 };
 
 enum sql_id {
@@ -88,6 +88,10 @@ enum sql_id {
 	SQL_TALLY_LIST,
 	SQL_TALLY_OLDEST,
 	SQL_TALLY_DELETE,
+
+	SQL_BLOB_INSERT,
+	SQL_BLOB_GET,
+	SQL_BLOB_COUNT,
 
 	/* What list() walks, newest first and oldest first. */
 	SQL_WALK_EVENT,

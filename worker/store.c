@@ -35,6 +35,15 @@ store_delivery_free(struct store_delivery *delivery)
 	free(delivery);
 }
 
+bool
+store_blob_fits(const struct store_blob *blob)
+{
+	size_t len = strlen(blob->name);
+
+	return len > 0 && len <= STORE_BLOB_NAME_MAX && blob->len > 0 &&
+	       blob->len <= STORE_BLOB_MAX;
+}
+
 const struct store_ops *
 store_pick(const char *url)
 {

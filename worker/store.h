@@ -155,6 +155,13 @@ struct store_tally {
 	int64_t n;
 };
 
+/* A secret that a provider's handshake delivered. */
+struct store_blob {
+	const char *name;
+	const void *p;
+	size_t len;
+};
+
 typedef void store_tally_fn(void *arg, const struct store_tally *tally);
 
 /* Counts for status and metrics, kept in the store's own table. */
@@ -177,6 +184,9 @@ enum {
 	STORE_READ_BYTES = 16 << 20, /* of events unrouted() hands out */
 	STORE_HOUR_MS = 3600000,
 	STORE_TALLY_HOURS = 48, /* older ones are purged */
+	STORE_BLOBS_MAX = 1024, /* kept ones */
+	STORE_BLOB_NAME_MAX = 255,
+	STORE_BLOB_MAX = 4096, /* bytes of one */
 };
 
 /* A page of events that wait for the routing step. */
@@ -230,6 +240,9 @@ struct store_backup {
 	const char *path;  /* "" when none was begun; the store's */
 	const char *error; /* why there is none, or "" */
 };
+
+/* Whether keep() takes it. */
+bool store_blob_fits(const struct store_blob *blob);
 
 /* Called for each row; what `row` points to lives for the call. */
 typedef void store_row_fn(void *arg, const struct store_row *row);
@@ -310,6 +323,12 @@ struct store_ops {
 	enum store_result (*tally)(
 	    struct store *store, const struct store_tally *rows, size_t n);
 
+	/* Keep a blob under its name, unless one is kept there: *is_new says
+	 * which.  It is kept for good.  STORE_NONE when its name or it is too
+	 * long or empty, or there are STORE_BLOBS_MAX of them. */
+	enum store_result (*keep)(struct store *store,
+	    const struct store_blob *blob, int64_t now_ms, bool *is_new);
+
 	/* One small step (under 5 ms) of retention: events with all that
 	 * belongs to them once every delivery has ended and is old enough, key
 	 * tables of days outside the window, counters of old hours.  Ages are
@@ -380,6 +399,9 @@ struct store_ops {
 	 * points to lives for the call. */
 	enum store_result (*tallies)(struct store *store, int64_t from_hour,
 	    store_tally_fn *fn, void *arg);
+	/* Append what keep() has kept; STORE_NONE: nothing is. */
+	enum store_result (*kept)(
+	    struct store *store, const char *name, struct buf *out);
 	enum store_result (*space)(
 	    struct store *store, struct store_space *space);
 

@@ -520,6 +520,7 @@ const struct store_ops store_memory = {
     .unmatch = unmatch,
     .pause = set_paused,
     .tally = tally,
+    .keep = store_memory_keep,
     .purge = purge,
     .forget = forget,
     .erase = erase,
@@ -534,6 +535,7 @@ const struct store_ops store_memory = {
     .counts = store_memory_counts,
     .paused = store_memory_paused,
     .tallies = store_memory_tallies,
+    .kept = store_memory_kept,
     .space = store_memory_space,
     .idle = store_memory_idle,
 };

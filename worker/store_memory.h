@@ -83,6 +83,12 @@ struct store_memory_tally {
 	int64_t n;
 };
 
+struct store_memory_blob {
+	char name[STORE_BLOB_NAME_MAX + 1];
+	char bytes[STORE_BLOB_MAX];
+	size_t len;
+};
+
 struct store_memory_state {
 	struct store_memory_event *events; /* by seq */
 	size_t n_events;
@@ -94,6 +100,8 @@ struct store_memory_state {
 	size_t n_routes;
 	struct store_memory_tally *tallies;
 	size_t n_tallies;
+	struct store_memory_blob *blobs;
+	size_t n_blobs;
 	int64_t next_seq;
 };
 
@@ -203,5 +211,12 @@ enum store_result store_memory_tallies(
 enum store_result
 store_memory_space(struct store *store, struct store_space *space);
 bool store_memory_idle(struct store *store);
+
+/* -- store_memory_blob.c -- */
+
+enum store_result store_memory_keep(struct store *store,
+    const struct store_blob *blob, int64_t now_ms, bool *is_new);
+enum store_result
+store_memory_kept(struct store *store, const char *name, struct buf *out);
 
 #endif

@@ -41,6 +41,7 @@ store_memory_clear(struct store_memory_state *state)
 	free(state->keys);
 	free(state->routes);
 	free(state->tallies);
+	free(state->blobs);
 	*state = (struct store_memory_state){0};
 }
 
@@ -98,9 +99,11 @@ store_memory_copy(
 	    copy_list(state->routes, state->n_routes, sizeof *state->routes);
 	copy->tallies =
 	    copy_list(state->tallies, state->n_tallies, sizeof *state->tallies);
+	copy->blobs =
+	    copy_list(state->blobs, state->n_blobs, sizeof *state->blobs);
 	if (copy->events == NULL || copy->deliveries == NULL ||
 	    copy->keys == NULL || copy->routes == NULL ||
-	    copy->tallies == NULL) {
+	    copy->tallies == NULL || copy->blobs == NULL) {
 		store_memory_clear(copy);
 		return -1;
 	}
@@ -109,6 +112,7 @@ store_memory_copy(
 	copy->n_keys = state->n_keys;
 	copy->n_routes = state->n_routes;
 	copy->n_tallies = state->n_tallies;
+	copy->n_blobs = state->n_blobs;
 	for (size_t i = 0; i < copy->n_events; i++)
 		copy->events[i].shared->refs++;
 	for (size_t i = 0; i < copy->n_deliveries; i++)

@@ -116,6 +116,7 @@ const struct store_ops store_sqlite = {
     .unmatch = store_sqlite_unmatch,
     .pause = store_sqlite_pause,
     .tally = store_sqlite_tally,
+    .keep = store_sqlite_keep,
     .purge = store_sqlite_purge,
     .forget = store_sqlite_forget,
     .erase = store_sqlite_erase,
@@ -130,6 +131,7 @@ const struct store_ops store_sqlite = {
     .counts = store_sqlite_counts,
     .paused = store_sqlite_paused,
     .tallies = store_sqlite_tallies,
+    .kept = store_sqlite_kept,
     .space = store_sqlite_space,
     .idle = store_sqlite_idle,
 };

@@ -154,6 +154,13 @@ enum store_result store_sqlite_tallies(
 /* Delete one kind of one old hour.  *more: look again. */
 enum store_result store_sqlite_tally_purge(struct store *store, bool *more);
 
+/* -- store_sqlite_blob.c -- */
+
+enum store_result store_sqlite_keep(struct store *store,
+    const struct store_blob *blob, int64_t now_ms, bool *is_new);
+enum store_result
+store_sqlite_kept(struct store *store, const char *name, struct buf *out);
+
 /* -- store_sqlite_keys.c -- */
 
 enum store_result store_sqlite_keys_load(struct store *store);

@@ -36,6 +36,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *frame = malloc(size > 0 ? size : 1);
 	struct wire_rejected rejected;
 	struct wire_target target;
+	struct wire_blob blob;
+	struct wire_ask ask;
 	struct event event;
 
 	FUZZ_MUST(frame != NULL);
@@ -46,6 +48,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		write_again(&target, &event);
 	(void)wire_get_rejected(frame, size, &rejected);
 	(void)wire_get_acks(frame, size, take_ack, NULL);
+	if (wire_get_ask(frame, size, &ask) == 0)
+		FUZZ_MUST(strlen(ask.name) <= WIRE_BLOB_NAME_MAX);
+	if (wire_get_blob(frame, size, &blob) == 0)
+		FUZZ_MUST(strlen(blob.name) <= WIRE_BLOB_NAME_MAX &&
+			  blob.len <= WIRE_BLOB_MAX && blob.age_ms >= 0);
 	json_decref(wire_get_json(frame, size));
 	free(frame);
 	return 0;

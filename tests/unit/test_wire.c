@@ -493,7 +493,8 @@ test_type(void **state)
 	assert_int_equal(wire_type("GAF1\1", 5), WIRE_HELLO);
 	assert_int_equal(wire_type("GAF1\x08", 5), WIRE_REPLY);
 	assert_int_equal(wire_type("GAF1\x09", 5), WIRE_REJECTED);
-	assert_int_equal(wire_type("GAF1\x0a", 5), WIRE__MAX);
+	assert_int_equal(wire_type("GAF1\x0b", 5), WIRE_BLOB);
+	assert_int_equal(wire_type("GAF1\x0c", 5), WIRE__MAX);
 	assert_int_equal(wire_type("GAF1\xff", 5), WIRE__MAX);
 }
 
