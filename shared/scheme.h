@@ -186,9 +186,9 @@ enum scheme_result {
 	SCHEME_TOO_NEW,
 	SCHEME_BAD_TOKEN,
 	SCHEME_NO_SUCH_KEY,
+	SCHEME_ERROR,      /* no memory: nothing is known */
 	SCHEME_NO_KEY_YET, /* `fetch` had none, or too old ones: nothing is
 			      known */
-	SCHEME_ERROR,      /* no memory: nothing is known */
 	SCHEME__MAX
 };
 
