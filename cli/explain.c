@@ -131,17 +131,25 @@ put_part(struct buf *out, const char *name, size_t len)
 	    {"sha256_body", "the body's SHA-256"},
 	    {"json_body", "the body as a JSON string"},
 	    {"canonical_json", "the JSON body in its canonical form"},
-	    {"form_json", "the form's fields as JSON"},
+	    {"crc32_body", "the body's CRC-32 in decimal"},
+	    {"php_form", "the form's fields as PHP serializes them"},
+	    {"form_json", "the form's fields as a JSON object"},
 	    {"sorted_query", "the query, sorted"},
 	    {"url_with_port", "the public URL with its port"},
 	    {"url_without_port", "the public URL without its port"},
 	    {"contentful_path", "the path as Contentful writes it"},
 	    {NULL, NULL},
 	};
+	static const char lines[] = "name_lines:";
 	const char *text = find_word(words, name, len);
+	size_t skip = strlen(lines);
 
 	if (text)
 		(void)buf_add_str(out, text);
+	else if (len > skip && memcmp(name, lines, skip) == 0)
+		(void)buf_printf(out,
+		    "a line each for the name and text of %.*s",
+		    (int)(len - skip), name + skip);
 	else
 		put_place(out, name, len);
 }

@@ -363,3 +363,66 @@ form_canonical(const char *text, size_t len, const char *skip, struct buf *out)
 	free(pairs);
 	return n < 0 || out->failed ? -1 : 0;
 }
+
+/* ---- forms in the syntax of a language ---- */
+
+static bool
+is_word(const struct pair *pair)
+{
+	for (size_t i = 0; i < pair->name_len; i++) {
+		unsigned char c = (unsigned char)pair->bytes[i];
+
+		if (c != '_' && (c >= 0x80 || !isalnum(c)))
+			return false;
+	}
+	return pair->name_len > 0 && !isdigit((unsigned char)pair->bytes[0]);
+}
+
+static void
+add_php(struct buf *out, const char *p, size_t len)
+{
+	(void)buf_printf(out, "s:%zu:\"", len);
+	(void)buf_add(out, p, len);
+	(void)buf_add_str(out, "\";");
+}
+
+/* The pairs, sorted: PHP's ksort() of names that are no numbers. */
+static int
+add_php_array(
+    struct pair *pairs, size_t n, const struct pair *left_out, struct buf *out)
+{
+	size_t left = 0;
+
+	qsort(pairs, n, sizeof(*pairs), compare_pairs);
+	for (size_t i = 0; i < n; i++) {
+		if (!is_word(&pairs[i]) ||
+		    (i > 0 && same_name(&pairs[i - 1], &pairs[i])))
+			return -1;
+		left += same_name(&pairs[i], left_out);
+	}
+	(void)buf_printf(out, "a:%zu:{", n - left);
+	for (size_t i = 0; i < n; i++) {
+		const struct pair *pair = &pairs[i];
+
+		if (same_name(pair, left_out))
+			continue;
+		add_php(out, pair->bytes, pair->name_len);
+		add_php(out, pair->bytes + pair->name_len, pair->value_len);
+	}
+	return buf_add_char(out, '}');
+}
+
+int
+form_php(const char *text, size_t len, const char *skip, struct buf *out)
+{
+	struct pair left_out = {skip, strlen(skip), 0};
+	struct buf bytes = {0};
+	struct pair *pairs = calloc(FORM_PAIRS_MAX, sizeof(*pairs));
+	int n = pairs ? decode_pairs(text, len, &bytes, pairs) : -1;
+	int rc = n < 0 ? -1 : add_php_array(pairs, (size_t)n, &left_out, out);
+
+	out->failed |= bytes.failed || !pairs;
+	buf_clear(&bytes);
+	free(pairs);
+	return rc;
+}

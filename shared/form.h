@@ -72,4 +72,11 @@ int form_ordered(const char *text, size_t len, struct buf *out);
 int
 form_canonical(const char *text, size_t len, const char *skip, struct buf *out);
 
+/*
+ * Append the pairs as PHP's serialize() writes the sorted $_POST without
+ * `skip` (Paddle Classic).  Names are what PHP leaves as they are: letters,
+ * digits and _, no digit first, none twice; others, as form_sorted(), are a -1.
+ */
+int form_php(const char *text, size_t len, const char *skip, struct buf *out);
+
 #endif

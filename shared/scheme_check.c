@@ -175,6 +175,15 @@ covers_json(
 }
 
 static bool
+is_signature(const struct scheme_rules *rules, const struct scheme_place *place)
+{
+	for (size_t i = 0; i < rules->signature.n; i++)
+		if (same_place(&rules->signature.v[i], place))
+			return true;
+	return false;
+}
+
+static bool
 covers(const struct scheme_rules *rules, const struct scheme_template *template,
     const struct scheme_place *place)
 {
@@ -192,7 +201,9 @@ covers(const struct scheme_rules *rules, const struct scheme_template *template,
 	case SCHEME_PLACE_FORM:
 		return covers_body(rules, template) ||
 		       has(template, SCHEME_PART_SORTED_FORM) ||
-		       made(template, SCHEME_COVERS_FORM);
+		       made(template, SCHEME_COVERS_FORM) ||
+		       (made(template, SCHEME_COVERS_FIELDS) &&
+			   !is_signature(rules, place));
 	case SCHEME_PLACE_HEADER:
 	case SCHEME_PLACE_CLAIM:
 	case SCHEME_PLACE_SIGNATURE:

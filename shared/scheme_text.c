@@ -334,6 +334,9 @@ static const struct scheme_maker makers[] = {
 	SCHEME_COVERS_QUERY | SCHEME_COVERS_URL, scheme_make_sha256hex_url},
     {"atlassian_qsh", SCHEME_WORDS_NONE, SCHEME_COVERS_QUERY,
 	scheme_make_atlassian_qsh},
+    {"crc32_body", SCHEME_WORDS_NONE, SCHEME_COVERS_BODY,
+	scheme_make_crc32_body},
+    {"php_form", SCHEME_WORDS_NONE, SCHEME_COVERS_FIELDS, scheme_make_php_form},
     {"json_body", SCHEME_WORDS_NONE, SCHEME_COVERS_BODY, scheme_make_json_body},
     {"canonical_json", SCHEME_WORDS_NONE, SCHEME_COVERS_BODY,
 	scheme_make_canonical_json},
@@ -351,6 +354,8 @@ static const struct scheme_maker makers[] = {
     {"sorted_with_secret", SCHEME_WORDS_PLACES,
 	SCHEME_COVERS_PLACES | SCHEME_COVERS_SECRET, make_sorted_with_secret},
     {"joined", SCHEME_WORDS_JOINED, SCHEME_COVERS_PLACES, make_joined},
+    {"name_lines", SCHEME_WORDS_LINES, SCHEME_COVERS_PLACES,
+	scheme_make_name_lines},
     {"signed_headers", SCHEME_WORDS_LISTED, SCHEME_COVERS_PLACES,
 	make_signed_headers},
 };
@@ -367,15 +372,20 @@ scheme_maker(const char *name, size_t len)
 
 /* ---- reading the words ---- */
 
+/* PLACE* and, for lines, PLACE?. */
 static int
-add_place(struct scheme_parse *p, struct scheme_words *words, const char *word,
-    size_t len)
+add_place(struct scheme_parse *p, const struct scheme_maker *maker,
+    struct scheme_words *words, const char *word, size_t len)
 {
 	struct scheme_places *places = &words->places;
 
 	if (places->n == SCHEME_PLACES_MAX)
 		return scheme_fault(p, "at most %d places", SCHEME_PLACES_MAX);
-	words->free[places->n] = word[len - 1] == '*';
+	words->optional[places->n] =
+	    maker->form == SCHEME_WORDS_LINES && word[len - 1] == '?';
+	if (words->optional[places->n])
+		len--;
+	words->free[places->n] = len > 0 && word[len - 1] == '*';
 	if (words->free[places->n])
 		len--;
 	if (scheme_parse_place(p, word, len, &places->v[places->n]))
@@ -414,7 +424,7 @@ add_word(struct scheme_parse *p, const struct scheme_maker *maker,
 		return set_separator(p, words, word, len);
 	if (maker->form == SCHEME_WORDS_LISTED && words->places.n == 1)
 		return add_name(p, words, word, len);
-	return add_place(p, words, word, len);
+	return add_place(p, maker, words, word, len);
 }
 
 const struct scheme_words *

@@ -18,16 +18,18 @@
 enum scheme_covered {
 	SCHEME_COVERS_BODY = 1,
 	SCHEME_COVERS_QUERY = 2,
-	SCHEME_COVERS_PLACES = 4, /* those that its words name */
-	SCHEME_COVERS_SECRET = 8, /* the secret is in it */
-	SCHEME_COVERS_URL = 16,   /* made from the public URL */
-	SCHEME_COVERS_FORM = 32,  /* the fields of a form body */
+	SCHEME_COVERS_PLACES = 4,  /* those that its words name */
+	SCHEME_COVERS_SECRET = 8,  /* the secret is in it */
+	SCHEME_COVERS_URL = 16,    /* made from the public URL */
+	SCHEME_COVERS_FORM = 32,   /* the fields of a form body */
+	SCHEME_COVERS_FIELDS = 64, /* the same but for the signature's */
 };
 
 /* The words behind the colon. */
 struct scheme_words {
 	struct scheme_places places;
-	bool free[SCHEME_PLACES_MAX]; /* PLACE*: may have the separator */
+	bool free[SCHEME_PLACES_MAX];     /* PLACE*: may have the separator */
+	bool optional[SCHEME_PLACES_MAX]; /* PLACE?: may be missing */
 	const char *names[SCHEME_RULES_MAX]; /* headers, in lower case */
 	size_t n_names;
 	char separator;
@@ -38,6 +40,7 @@ enum scheme_words_form {
 	SCHEME_WORDS_PLACES, /* PLACE… */
 	SCHEME_WORDS_JOINED, /* SEPARATOR PLACE[*]… */
 	SCHEME_WORDS_LISTED, /* PLACE HEADER… */
+	SCHEME_WORDS_LINES,  /* PLACE[*][?]… */
 };
 
 typedef enum scheme_result scheme_make_fn(struct scheme_look *look,
@@ -59,7 +62,10 @@ const struct scheme_words *scheme_parse_words(struct scheme_parse *p,
 
 /* scheme_text_hash.c */
 scheme_make_fn scheme_make_sha256base64_body, scheme_make_sha256base64url_body,
-    scheme_make_sha256hex_url, scheme_make_atlassian_qsh;
+    scheme_make_sha256hex_url, scheme_make_atlassian_qsh,
+    scheme_make_crc32_body;
+/* scheme_text_form.c */
+scheme_make_fn scheme_make_php_form, scheme_make_name_lines;
 /* scheme_text_json.c */
 scheme_make_fn scheme_make_json_body, scheme_make_canonical_json,
     scheme_make_form_json;

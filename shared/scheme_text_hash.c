@@ -1,5 +1,6 @@
 /* Digests of the body and the URL, as claims of tokens have them. */
 
+#include <inttypes.h>
 #include <string.h>
 
 #include <openssl/evp.h>
@@ -67,4 +68,27 @@ scheme_make_atlassian_qsh(
 		result = SCHEME_ERROR;
 	buf_clear(&text);
 	return result;
+}
+
+/* CRC-32 of IEEE 802.3, reflected, as zlib has it; half a byte at a time. */
+enum scheme_result
+scheme_make_crc32_body(
+    struct scheme_look *look, const struct scheme_words *words, struct buf *out)
+{
+	static const uint32_t halves[] = {0x00000000, 0x1db71064, 0x3b6e20c8,
+	    0x26d930ac, 0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c,
+	    0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0,
+	    0x86d3d2d4, 0xa00ae278, 0xbdbdf21c};
+
+	const unsigned char *p = look->request->body;
+	uint32_t crc = UINT32_MAX;
+
+	(void)words;
+	for (size_t i = 0; i < look->request->body_len; i++) {
+		crc ^= p[i];
+		crc = crc >> 4 ^ halves[crc & 15];
+		crc = crc >> 4 ^ halves[crc & 15];
+	}
+	(void)buf_printf(out, "%" PRIu32, ~crc);
+	return SCHEME_OK;
 }

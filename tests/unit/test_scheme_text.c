@@ -330,6 +330,76 @@ test_twilio_body(void **state)
 	assert_int_equal(verify("twilio", "12345"), SCHEME_BAD_FORMAT);
 }
 
+/* Made by zlib. */
+static void
+test_crc32(void **state)
+{
+	(void)state;
+	requests_begin("");
+	expect("{crc32_body}", "0");
+	requests_begin("123456789");
+	expect("{crc32_body}", "3421780262");
+}
+
+/* As PHP 8.2 and Python 3.11 write them. */
+static void
+test_forms(void **state)
+{
+	(void)state;
+	requests_begin("b=%c3%a9&a=x+y&B=&_1=2&a1=3");
+	expect("{php_form}",
+	    "a:5:{s:1:\"B\";s:0:\"\";s:2:\"_1\";s:1:\"2\";s:1:\"a\";"
+	    "s:3:\"x y\";s:2:\"a1\";s:1:\"3\";s:1:\"b\";s:2:\"\xc3\xa9\";}");
+	expect("{form_json}",
+	    "{\"b\": \"\\u00e9\", \"a\": \"x y\", \"B\": \"\", "
+	    "\"_1\": \"2\", \"a1\": \"3\"}");
+	requests_begin("n=%f0%9f%98%80%7f%22%5c%2f%08%0b");
+	expect("{form_json}",
+	    "{\"n\": \"\\ud83d\\ude00\\u007f\\\"\\\\/\\b\\u000b\"}");
+	requests_begin("");
+	expect("{php_form}", "a:0:{}");
+	expect("{form_json}", "{}");
+}
+
+/* PHP makes something else of these, or nobody knows what. */
+static void
+test_no_forms(void **state)
+{
+	static const char *const php[] = {
+	    "a[]=1", "1=2", "a.b=1", "a+b=1", "=1"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(php) / sizeof(*php); i++) {
+		requests_begin(php[i]);
+		expect("{php_form}", NULL);
+	}
+}
+
+static void
+test_name_lines(void **state)
+{
+	static const char text[] =
+	    "{name_lines:json:/Message* json:/Sub/Id json:/Subject?}";
+
+	(void)state;
+	requests_begin("{\"Message\":\"a\\nb\",\"Sub\":{\"Id\":\"c\"}}");
+	expect(text, "Message\na\nb\nId\nc\n");
+	requests_begin(
+	    "{\"Message\":\"a\",\"Sub\":{\"Id\":\"c\"},\"Subject\":\"d\"}");
+	expect(text, "Message\na\nId\nc\nSubject\nd\n");
+	requests_begin("{\"Message\":\"a\",\"Sub\":{\"Id\":\"c\\nd\"}}");
+	expect(text, NULL);
+	requests_begin("{\"Message\":\"a\",\"Subject\":\"d\"}");
+	expect(text, NULL);
+	/* what is there is signed */
+	requests_begin(
+	    "{\"Message\":\"a\",\"Sub\":{\"Id\":\"c\"},\"Subject\":\"\"}");
+	expect(text, NULL);
+	requests_begin(
+	    "{\"Message\":\"a\",\"Sub\":{\"Id\":\"c\"},\"Subject\":null}");
+	expect(text, NULL);
+}
+
 static void
 refuse(const char *setting, const char *sentence)
 {
@@ -371,6 +441,10 @@ main(void)
 	    cmocka_unit_test(test_canonical_json),
 	    cmocka_unit_test(test_no_canonical_json),
 	    cmocka_unit_test(test_json_body),
+	    cmocka_unit_test(test_crc32),
+	    cmocka_unit_test(test_forms),
+	    cmocka_unit_test(test_no_forms),
+	    cmocka_unit_test(test_name_lines),
 	    cmocka_unit_test(test_urls),
 	    cmocka_unit_test(test_query),
 	    cmocka_unit_test(test_plivo_url),
