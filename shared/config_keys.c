@@ -295,7 +295,7 @@ read_nets(struct config_loader *l, struct net_list *list,
 	FILE *file = path ? fopen(path, "re") : NULL;
 	struct net_range range;
 	unsigned number = 0;
-	size_t size = 0;
+	size_t size = 0, n = list->n, n_faults = l->faults.n;
 
 	if (path != NULL && file == NULL)
 		config_fault(&l->faults, &entry->where, "%s: %s: %s",
@@ -313,6 +313,10 @@ read_nets(struct config_loader *l, struct net_list *list,
 		else if (net_list_add(list, &range) != 0)
 			l->faults.no_memory = true;
 	}
+	/* what came of a download that failed must not let everybody in */
+	if (list->n == n && l->faults.n == n_faults && path != NULL)
+		config_fault(&l->faults, &entry->where, "%s: %s has no address",
+		    entry->key, path);
 	if (file != NULL)
 		(void)fclose(file);
 	free(line);

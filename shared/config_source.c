@@ -292,23 +292,55 @@ warn_weak(struct config_loader *l, const struct config_section *section,
 		    section->name, scheme_name(scheme));
 }
 
+/* Where a scheme reads its secret out of the query, or NULL. */
+static const char *
+url_secret(const struct scheme *scheme)
+{
+	const char *kind = scheme_get(scheme, "kind");
+	const char *place;
+
+	if (kind == NULL || strcmp(kind, "token") != 0)
+		return NULL;
+	for (size_t i = 0; (place = scheme_value(scheme, "signature", i)); i++)
+		if (strncmp(place, "query:", 6) == 0)
+			return place;
+	return NULL;
+}
+
+/* Lines for the web servers that make logs without queries. */
+static const char no_queries[] =
+    ":\n"
+    "  lighttpd: accesslog.format = "
+    "\"%h %V %u %t \\\"%m %U %H\\\" %>s %b\" server.errorlog = "
+    "\"|sed -u 's/?[^ ]*//g' >>/var/log/lighttpd/error.log\"\n"
+    "  Apache: CustomLog ${APACHE_LOG_DIR}/access.log "
+    "\"%h %l %u %t \\\"%m %U %H\\\" %>s %b\"\n"
+    "  nginx: log_format plain '$remote_addr - $remote_user [$time_local] "
+    "\"$request_method $uri $server_protocol\" $status $body_bytes_sent'; "
+    "access_log /var/log/nginx/access.log plain; "
+    "error_log /var/log/nginx/error.log alert;";
+
 /* A secret that stands in the URL would stand in the web server's log too. */
 static void
 warn_url(struct config_loader *l, const struct config_section *section,
     const struct scheme *scheme)
 {
-	const char *place = scheme_get(scheme, "signature");
-	const char *kind = scheme_get(scheme, "kind");
+	const char *place = url_secret(scheme);
+	const struct scheme *other;
+	const char *name;
 
-	if (place != NULL && strncmp(place, "query:", 6) == 0 && kind != NULL &&
-	    strcmp(kind, "token") == 0)
-		config_fault(&l->warnings, &section->where,
-		    "source %s: the secret stands in the URL (%s): keep its "
-		    "path out of the access log (nginx: access_log off; in its "
-		    "location; lighttpd: accesslog.filename = \"\" in its "
-		    "$HTTP[\"url\"]; Apache: SetEnvIf Request_URI, CustomLog "
-		    "env=!)",
-		    section->name, place);
+	for (size_t i = 0; !place && (name = scheme_value(scheme, "also", i));
+	     i++)
+		if ((other = config_scheme(l->config, name)) != NULL)
+			place = url_secret(other);
+	if (place == NULL)
+		return;
+	config_fault(&l->warnings, &section->where,
+	    "source %s: the secret stands in the URL (%s): keep queries out "
+	    "of the web server's log%s",
+	    section->name, place,
+	    l->role == CONFIG_ROLE_CHECK ? no_queries
+					 : "; `gaff check` says how");
 }
 
 static void

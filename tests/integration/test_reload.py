@@ -77,6 +77,26 @@ def test_emptied_secret_keeps_the_old(up):
     assert answer.status == 401, answer
 
 
+def test_addresses_are_read_again(up):
+    """A file of addresses that was fetched anew counts from the reload on;
+    one that came empty, or is no list, changes nothing."""
+    gateway = up.gateways[0]
+    up.configure(up.texts[0].replace(
+        "scheme = acme\nsecret", "scheme = acme\nallow = file:one.cidr\nsecret"))
+    up.write("one.cidr", "# fetched\n127.0.0.0/8\n")
+    up.reload(gateway)
+    assert post(up, "one", "1").status == 200
+    up.write("one.cidr", "192.0.2.0/24\n")
+    up.reload(gateway)
+    assert post(up, "one", "2").status == 403
+    for bad, fault in (("", "one.cidr has no address"),
+                       ("<html>\n", "one.cidr line 1:")):
+        up.write("one.cidr", bad)
+        up.reload(gateway)
+        gateway.wait_log(fault)
+        assert post(up, "one", "3").status == 403
+
+
 def test_secret_is_rotated(up):
     old, new = sign.ACME, "another-secret-of-acme"
     up.secret("acme2", new)

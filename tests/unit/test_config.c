@@ -369,7 +369,8 @@ test_weak(void **state)
 	    "[worker local]\n"
 	    "[source a]\nscheme = zendesk\nsecret = 0123456789\n"
 	    "[source b]\nscheme = github\nsecret = 0123456789\n"
-	    "[source c]\nscheme = azure-event-grid\nsecret = 0123456789\n",
+	    "[source c]\nscheme = azure-event-grid\nsecret = 0123456789\n"
+	    "[source d]\nscheme = cloudevents\nsecret = 0123456789\n",
 	    0600);
 	c = config_load(main_path, CONFIG_ROLE_CHECK, &errors, &warnings);
 	assert_non_null(c);
@@ -377,6 +378,8 @@ test_weak(void **state)
 	    "source c: the secret stands in the URL (query:code)"));
 	assert_non_null(strstr(
 	    buf_str(&warnings), "gaff.conf:2: source a: scheme zendesk is"));
+	assert_non_null(strstr(buf_str(&warnings),
+	    "source d: the secret stands in the URL (query:access_token)"));
 	assert_null(strstr(buf_str(&warnings), "source b"));
 	config_unref(c);
 	buf_clear(&errors);
@@ -479,6 +482,14 @@ test_allow_file(void **state)
 	    CONFIG_ROLE_GATEWAY, &errors);
 	assert_null(c);
 	assert_non_null(strstr(buf_str(&errors), "line 2: \"nonsense\""));
+	buf_clear(&errors);
+	/* nothing at all would allow everybody */
+	write_file("list.cidr", "# hooks\n\n", 0644);
+	c = load("[worker w]\n[source s]\nscheme = token\nsecret = 0123456789\n"
+		 "allow = file:list.cidr\n",
+	    CONFIG_ROLE_GATEWAY, &errors);
+	assert_null(c);
+	assert_non_null(strstr(buf_str(&errors), "list.cidr has no address"));
 	buf_clear(&errors);
 }
 

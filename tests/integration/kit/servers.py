@@ -62,8 +62,8 @@ class Server:
     """A running web server on a port of the kernel's choice."""
 
     def __init__(self, site, kind, name=None, wrap=(), more=""):
-        """`wrap` is a command that runs the server's, `more` (lighttpd) is
-        added to its main file."""
+        """`wrap` is a command that runs the server's, `more` is added to its
+        main file (nginx: in http)."""
         self.site, self.kind, self.wrap, self.more = site, kind, wrap, more
         self.name = name or kind
         self.family, self.file, self.gateway = KINDS[kind]
@@ -110,11 +110,13 @@ class Server:
             return ""
 
     def lighttpd(self):
+        errors = ("" if "server.errorlog" in self.more else
+                  f'server.errorlog = "{self.dir}/error.log"')
         return f"""
 server.document-root = "{self.dir}/www"
 server.bind = "127.0.0.1"
 server.port = {self.port}
-server.errorlog = "{self.dir}/error.log"
+{errors}
 server.upload-dirs = ( "{self.dir}" )
 {self.more}
 include "{self.include}"
@@ -140,6 +142,7 @@ DefaultRuntimeDir "{self.dir}"
 ErrorLog "{self.dir}/error.log"
 DocumentRoot "{self.dir}/www"
 {fcgid}
+{self.more}
 Include "{self.include}"
 """
 
@@ -153,7 +156,7 @@ worker_processes 1;
 error_log {self.dir}/error.log;
 events {{ worker_connections 8192; }}
 http {{
-access_log off;
+{self.more or "access_log off;"}
 {temp}
 server {{
 	listen 127.0.0.1:{self.port} backlog=4096;
