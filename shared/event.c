@@ -3,6 +3,7 @@
 #include <sys/random.h>
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -148,4 +149,27 @@ event_id_parse(const char *text, uint8_t id[EVENT_ID_LEN])
 		id[i] = (uint8_t)(high << 4 | low);
 	}
 	return 0;
+}
+
+static const char *const flag_names[EVENT_FLAGS] = {
+    "changed_body", "replayed_body"};
+
+const char *
+event_flag_name(unsigned i)
+{
+	return flag_names[i];
+}
+
+void
+event_flags_format(unsigned flags, char out[EVENT_FLAGS_SIZE])
+{
+	size_t len = 0;
+
+	out[0] = '\0';
+	for (unsigned i = 0; i < EVENT_FLAGS; i++) {
+		if ((flags >> i & 1) == 0)
+			continue;
+		len += (size_t)snprintf(out + len, EVENT_FLAGS_SIZE - len,
+		    "%s%s", len > 0 ? "," : "", flag_names[i]);
+	}
 }

@@ -31,6 +31,15 @@ enum event_dedup {
 	EVENT_DEDUP__MAX
 };
 
+/* What is odd about an event whose key is not signed.  Numbers are stored:
+ * never change one. */
+enum {
+	EVENT_CHANGED_BODY = 1 << 0,  /* same key, another body before */
+	EVENT_REPLAYED_BODY = 1 << 1, /* same body, under another key before */
+	EVENT_FLAGS = 2,
+	EVENT_FLAGS_SIZE = 32, /* of both as text */
+};
+
 struct event {
 	uint8_t id[EVENT_ID_LEN]; /* UUIDv7, given by the gateway */
 	int64_t received_at_ms;   /* wall time, last body byte */
@@ -45,7 +54,9 @@ struct event {
 	const char *headers; /* one JSON object, lower-case names */
 	const char *scheme;
 	enum event_dedup dedup;
+	bool strict_replay; /* KEY_BODY: refuse what would be replayed_body */
 	bool probe; /* a provider's probe: only routes whose type names it */
+	unsigned flags; /* found by the store when the event came */
 	uint8_t sha256[EVENT_SHA256_LEN]; /* of the body */
 	const void *body;
 	size_t body_len;
@@ -65,5 +76,10 @@ void
 event_id_format(const uint8_t id[EVENT_ID_LEN], char out[EVENT_ID_TEXT_SIZE]);
 /* 0, or -1 when the text is no UUID. */
 int event_id_parse(const char *text, uint8_t id[EVENT_ID_LEN]);
+
+/* The i-th flag's name, from 0: changed_body, replayed_body. */
+const char *event_flag_name(unsigned i);
+/* Names of all flags that are set, joined by ",". */
+void event_flags_format(unsigned flags, char out[EVENT_FLAGS_SIZE]);
 
 #endif

@@ -62,14 +62,22 @@ keys_sha256(struct keys_hasher *hasher, const void *p, size_t len,
 	return 0;
 }
 
-/* Which parts of an event its key is made of. */
+/* Which parts of an event a key is made of; a dedup is the kind of its number.
+ */
 static const struct {
 	bool key, body;
-} parts[EVENT_DEDUP__MAX] = {
-    [EVENT_DEDUP_KEY] = {.key = true},
-    [EVENT_DEDUP_KEY_BODY] = {.key = true, .body = true},
-    [EVENT_DEDUP_BODY] = {.body = true},
+} parts[KEYS__MAX] = {
+    [KEYS_KEY] = {.key = true},
+    [KEYS_BOTH] = {.key = true, .body = true},
+    [KEYS_BODY] = {.body = true},
+    [KEYS_BARE] = {.key = true},
+    [KEYS_SEEN] = {.body = true},
 };
+
+_Static_assert((int)KEYS_KEY == (int)EVENT_DEDUP_KEY &&
+		   (int)KEYS_BOTH == (int)EVENT_DEDUP_KEY_BODY &&
+		   (int)KEYS_BODY == (int)EVENT_DEDUP_BODY,
+    "a dedup is a kind");
 
 bool
 keys_has(const struct event *event)
@@ -83,22 +91,22 @@ keys_has(const struct event *event)
 
 int
 keys_hash(struct keys_hasher *hasher, const struct event *event,
-    uint8_t key[KEYS_LEN])
+    enum keys_kind kind, uint8_t key[KEYS_LEN])
 {
-	const unsigned char kind = (unsigned char)event->dedup;
+	const unsigned char number = (unsigned char)kind;
 	EVP_MD_CTX *context = hasher->context;
 	uint8_t digest[EVENT_SHA256_LEN];
 	int good;
 
 	/* Texts go in with their NUL: no two lists of parts look alike. */
 	good = EVP_DigestInit_ex2(context, hasher->md, NULL) == 1 &&
-	       EVP_DigestUpdate(context, &kind, 1) == 1 &&
+	       EVP_DigestUpdate(context, &number, 1) == 1 &&
 	       EVP_DigestUpdate(
 		   context, event->source, strlen(event->source) + 1) == 1;
-	if (good && parts[event->dedup].key)
+	if (good && parts[kind].key)
 		good = EVP_DigestUpdate(
 			   context, event->key, strlen(event->key) + 1) == 1;
-	if (good && parts[event->dedup].body)
+	if (good && parts[kind].body)
 		good = EVP_DigestUpdate(
 			   context, event->sha256, EVENT_SHA256_LEN) == 1;
 	if (!good || EVP_DigestFinal_ex(context, digest, NULL) != 1)

@@ -1,10 +1,10 @@
 /*
  * keys - what deduplication compares, and filters that keep lookups off disk
  *
- * A key is 16 bytes of SHA-256 over (kind, source, provider's key, and where
- * the kind says so the body's SHA-256).  A filter answers "surely not" for a
- * set of keys from memory: a blocked Bloom filter with 10 bits a key, about
- * one wrong "maybe" in sixty.
+ * A key is 16 bytes of SHA-256 over (kind, source, and what the kind says of
+ * the provider's key and the body's SHA-256).  A filter answers "surely not"
+ * for a set of keys from memory: a blocked Bloom filter with 10 bits a key,
+ * about one wrong "maybe" in sixty.
  */
 
 #ifndef WORKER_KEYS_H
@@ -18,6 +18,17 @@
 
 enum { KEYS_LEN = 16 };
 
+/* Numbers are in what is stored: never change one. */
+enum keys_kind {
+	KEYS_KEY = 1,
+	KEYS_BOTH = 2, /* key and body */
+	KEYS_BODY = 3,
+	KEYS_BARE = 4, /* the key alone where it is not signed: its row says
+			  which body came under it first */
+	KEYS_SEEN = 5, /* the body alone where the key is not signed */
+	KEYS__MAX
+};
+
 struct keys_hasher; /* one SHA-256 context, reused; one thread */
 
 struct keys_hasher *keys_hasher_new(void); /* NULL without memory */
@@ -29,9 +40,9 @@ int keys_sha256(struct keys_hasher *hasher, const void *p, size_t len,
 
 /* Whether copies of the event can be told at all. */
 bool keys_has(const struct event *event);
-/* Its key.  0, or -1 without memory. */
+/* One of its keys.  0, or -1 without memory. */
 int keys_hash(struct keys_hasher *hasher, const struct event *event,
-    uint8_t key[KEYS_LEN]);
+    enum keys_kind kind, uint8_t key[KEYS_LEN]);
 
 struct keys_filter;
 

@@ -20,6 +20,7 @@ static const char schema[] =
     "  type TEXT NOT NULL, remote TEXT NOT NULL, method TEXT NOT NULL,"
     "  path TEXT NOT NULL, query TEXT NOT NULL, content_type TEXT NOT NULL,"
     "  headers TEXT NOT NULL, scheme TEXT NOT NULL, dedup INTEGER NOT NULL,"
+    /* probe: bit 0, and the flags of event.h behind it */
     "  probe INTEGER NOT NULL, sha256 BLOB NOT NULL,"
     "  body_len INTEGER NOT NULL, body BLOB NOT NULL);"
     /* Events not routed yet, beside those behind the last routed one;
@@ -62,6 +63,10 @@ const char *const sql_steps[SQL_VERSION] = {
 	  "  PRIMARY KEY(hour, kind, name)) WITHOUT ROWID;",
     [2] = "CREATE TABLE blob(name TEXT PRIMARY KEY, bytes BLOB NOT NULL,"
 	  "  kept_at INTEGER NOT NULL) WITHOUT ROWID;",
+    /* The format of keys_ tables from the next day on: store_sqlite_keys.c. */
+    [3] = "INSERT OR REPLACE INTO meta(name, value) SELECT 'both_until', day "
+	  "FROM day"
+	  "  ORDER BY day DESC LIMIT 1;",
 };
 
 #define EVENT_HEAD                                                             \
@@ -102,6 +107,9 @@ static const char *const texts[SQL__MAX] = {
     [SQL_EVENT_STORED] = "SELECT stored_at FROM event WHERE seq = ?1",
     [SQL_EVENT_BEHIND] =
 	"SELECT seq FROM event WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+
+    [SQL_EVENT_BODIES] = "SELECT seq, aged, source, sha256, dedup FROM event "
+			 "WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2",
 
     [SQL_TODO_PASSED] = "INSERT INTO todo(filtered, seq, due) "
 			"SELECT 0, seq, stored_at FROM event "

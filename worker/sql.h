@@ -18,7 +18,7 @@
 
 enum {
 	SQL_APPLICATION = 0x67616666, /* "gaff": PRAGMA application_id */
-	SQL_VERSION = 3,              /* of the schema: PRAGMA user_version */
+	SQL_VERSION = 4,              /* of the schema: PRAGMA user_version */
 };
 
 enum sql_id {
@@ -43,6 +43,7 @@ enum sql_id {
 	SQL_EVENT_RECEIVED,
 	SQL_EVENT_STORED,
 	SQL_EVENT_BEHIND,
+	SQL_EVENT_BODIES,
 
 	SQL_TODO_INSERT,
 	SQL_TODO_GET,

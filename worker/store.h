@@ -61,6 +61,7 @@ enum store_put {
 	STORE_PUT_NEW,
 	STORE_PUT_SAME,      /* the same id is stored: sent again */
 	STORE_PUT_DUPLICATE, /* the same key is stored under another id */
+	STORE_PUT_REFUSED,   /* strict_replay: nothing is stored */
 };
 
 struct store_put_result {
@@ -68,6 +69,7 @@ struct store_put_result {
 	int64_t seq;              /* dense and rising; 0: purged already */
 	uint8_t id[EVENT_ID_LEN]; /* of the event that is stored */
 	struct buf revived;       /* routes joined by ","; caller clears */
+	unsigned flags; /* NEW, REFUSED: of the event (event.h) */
 	bool rerouted; /* a DUPLICATE that matched nothing before is to be
 			  routed again */
 };
@@ -264,6 +266,12 @@ struct store_ops {
 
 	/* Deduplication, revival and insert in one.  *result is overwritten.
 	 * A key whose event was purged is a duplicate still.
+	 *
+	 * Of EVENT_DEDUP_KEY_BODY a new event is flagged: changed_body where
+	 * another body came under the key inside the window; replayed_body
+	 * where the body came under another key inside the window, among the
+	 * last BODIES_MIN events at least, or, where both were strict_replay,
+	 * at any time of it: then it is refused.
 	 *
 	 * A duplicate revives: where the newest delivery of the event on a
 	 * route is dead, one with the next replay number begins.  Number 0 was

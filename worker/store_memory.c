@@ -170,28 +170,81 @@ put_copy(struct store *store, int64_t now_ms, struct store_put_result *found)
 }
 
 static enum store_result
-put_new(struct store *store, const struct event *event, const uint8_t *key,
-    int64_t now_ms, struct store_put_result *found)
+add_key(struct store *store, const struct event *event, enum keys_kind kind)
+{
+	struct store_memory_key *k = store_memory_add_key(&store->now);
+
+	if (k == NULL || keys_hash(store->hasher, event, kind, k->key) != 0)
+		return STORE_FULL;
+	memcpy(k->id, event->id, EVENT_ID_LEN);
+	k->day = store_memory_clock(store) / DAY_MS;
+	return STORE_OK;
+}
+
+static enum store_result
+add_keys(struct store *store, const struct event *event)
+{
+	enum store_result result = STORE_OK;
+
+	if (keys_has(event))
+		result = add_key(store, event, (enum keys_kind)event->dedup);
+	if (result != STORE_OK || event->dedup != EVENT_DEDUP_KEY_BODY)
+		return result;
+	result = add_key(store, event, KEYS_BARE);
+	return result == STORE_OK ? add_key(store, event, KEYS_SEEN) : result;
+}
+
+static enum store_result
+put_new(struct store *store, const struct event *event, int64_t now_ms,
+    struct store_put_result *found)
 {
 	struct store_memory_event *e;
-	struct store_memory_key *k;
 
+	if (event->strict_replay && (found->flags & EVENT_REPLAYED_BODY) != 0) {
+		found->what = STORE_PUT_REFUSED;
+		return STORE_OK;
+	}
 	e = store_memory_add_event(&store->now, event);
 	if (e == NULL)
 		return STORE_FULL;
+	e->shared->event->flags = found->flags;
 	e->due = e->stored_at = now_ms;
 	e->aged = store_memory_clock(store);
 	found->what = STORE_PUT_NEW;
 	found->seq = e->seq;
-	if (key == NULL)
-		return STORE_OK;
-	k = store_memory_add_key(&store->now);
-	if (k == NULL)
+	return add_keys(store, event);
+}
+
+/* The key of some kind, if it is known inside the window. */
+static enum store_result
+find_key(struct store *store, const struct event *event, enum keys_kind kind,
+    const struct store_memory_key **known)
+{
+	uint8_t key[KEYS_LEN];
+
+	if (keys_hash(store->hasher, event, kind, key) != 0)
 		return STORE_FULL;
-	memcpy(k->key, key, KEYS_LEN);
-	memcpy(k->id, event->id, EVENT_ID_LEN);
-	k->day = store_memory_clock(store) / DAY_MS;
+	*known = store_memory_key(&store->now, key);
+	if (*known != NULL && !is_inside(store, (*known)->day))
+		*known = NULL;
 	return STORE_OK;
+}
+
+/* What a new event whose key is not signed has in common with others. */
+static enum store_result
+find_flags(struct store *store, const struct event *event, unsigned *flags)
+{
+	const struct store_memory_key *bare = NULL, *body = NULL;
+	enum store_result result;
+
+	if (event->dedup != EVENT_DEDUP_KEY_BODY || !keys_has(event))
+		return STORE_OK;
+	result = find_key(store, event, KEYS_BARE, &bare);
+	if (result == STORE_OK)
+		result = find_key(store, event, KEYS_SEEN, &body);
+	*flags = (bare != NULL ? EVENT_CHANGED_BODY : 0U) |
+		 (body != NULL ? EVENT_REPLAYED_BODY : 0U);
+	return result;
 }
 
 static enum store_result
@@ -201,28 +254,29 @@ put(struct store *store, const struct event *event, int64_t now_ms,
 	const struct store_memory_event *same =
 	    store_memory_event_by_id(&store->now, event->id);
 	const struct store_memory_key *known = NULL;
-	uint8_t key[KEYS_LEN];
-	bool has_key = keys_has(event);
+	enum store_result result = STORE_OK;
 
 	*found = (struct store_put_result){0};
 	if (!store->batch)
 		return STORE_FULL;
 	memcpy(found->id, event->id, EVENT_ID_LEN);
-	if (has_key && keys_hash(store->hasher, event, key) != 0)
-		return store_memory_finish(store, STORE_FULL);
-	if (has_key)
-		known = store_memory_key(&store->now, key);
-	if (known != NULL && !is_inside(store, known->day))
-		known = NULL;
+	if (keys_has(event))
+		result = find_key(
+		    store, event, (enum keys_kind)event->dedup, &known);
+	if (result != STORE_OK)
+		return store_memory_finish(store, result);
 	if (same != NULL || (known != NULL && memcmp(known->id, event->id,
 						  EVENT_ID_LEN) == 0)) {
 		found->what = STORE_PUT_SAME;
 		found->seq = same != NULL ? same->seq : 0;
 		return STORE_OK;
 	}
-	if (known == NULL)
-		return store_memory_finish(store,
-		    put_new(store, event, has_key ? key : NULL, now_ms, found));
+	if (known == NULL) {
+		result = find_flags(store, event, &found->flags);
+		if (result == STORE_OK)
+			result = put_new(store, event, now_ms, found);
+		return store_memory_finish(store, result);
+	}
 	memcpy(found->id, known->id, EVENT_ID_LEN);
 	return store_memory_finish(store, put_copy(store, now_ms, found));
 }

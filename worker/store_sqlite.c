@@ -32,6 +32,7 @@ undo(struct store *store)
 		return;
 	store->batch = false;
 	store->next_seq = store->batch_seq;
+	bodies_undo(store->bodies);
 	/* Some errors have rolled back already. */
 	if (sqlite3_get_autocommit(store->db) == 0 &&
 	    sql_run(sql_bind(&store->sql, SQL_ROLLBACK, "")) != STORE_OK)
@@ -96,6 +97,7 @@ commit(struct store *store)
 	if (result != STORE_OK)
 		return store_sqlite_end(store, result);
 	store->batch = false;
+	bodies_keep(store->bodies);
 	return STORE_OK;
 }
 

@@ -20,6 +20,7 @@
 
 #include <sqlite3.h>
 
+#include "bodies.h"
 #include "keys.h"
 #include "sql.h"
 #include "store.h"
@@ -63,6 +64,10 @@ struct store {
 	void *revive_arg;
 	struct keys_hasher *hasher;
 	struct store_sqlite_keys *keys;
+	struct bodies *bodies; /* of events whose key is not signed */
+	int64_t bodies_cursor; /* older events are not in it yet; 0: enough */
+	int64_t bodies_looked; /* events read for it */
+	bool bodies_found;     /* one of them was such a one */
 	struct store_sqlite_backup *backup; /* the last one, or NULL */
 	bool batch;
 	bool broken;
@@ -171,6 +176,19 @@ void store_sqlite_keys_free(struct store *store);
 enum store_result
 store_sqlite_keys_add(struct store *store, const uint8_t key[KEYS_LEN],
     const uint8_t id[EVENT_ID_LEN], uint8_t first[EVENT_ID_LEN]);
+
+/* The same of an event whose key is not signed. */
+struct store_sqlite_pair {
+	bool changed;         /* its key is known with another body */
+	enum keys_kind added; /* what it is remembered as */
+};
+
+enum store_result
+store_sqlite_keys_add_pair(struct store *store, const struct event *event,
+    uint8_t first[EVENT_ID_LEN], struct store_sqlite_pair *pair);
+/* The day of the latest table, and the first one inside the window. */
+int64_t store_sqlite_keys_day(const struct store *store);
+int64_t store_sqlite_keys_since(const struct store *store);
 /* Take back what was just added. */
 enum store_result
 store_sqlite_keys_remove(struct store *store, const uint8_t key[KEYS_LEN]);
@@ -178,6 +196,24 @@ store_sqlite_keys_remove(struct store *store, const uint8_t key[KEYS_LEN]);
 enum store_result store_sqlite_keys_purge(struct store *store, bool *more);
 /* Read some keys into a filter; whether there is more to do. */
 bool store_sqlite_keys_idle(struct store *store);
+
+/* -- store_sqlite_bodies.c -- */
+
+/* Whether the body of an event whose key is not signed came before.  With
+ * strict_replay it is among the keys from now on: *added, as KEYS_SEEN. */
+struct store_sqlite_body {
+	uint8_t hash[KEYS_LEN];
+	bool seen;
+	bool added;
+};
+
+enum store_result store_sqlite_bodies_find(struct store *store,
+    const struct event *event, struct store_sqlite_body *body);
+/* It has come. */
+void store_sqlite_bodies_add(
+    struct store *store, const struct store_sqlite_body *body);
+/* Read some events of an earlier life; whether there is more to do. */
+bool store_sqlite_bodies_idle(struct store *store);
 
 /* -- store_sqlite_put.c -- */
 

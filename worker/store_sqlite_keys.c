@@ -16,6 +16,8 @@
 enum {
 	NAME_SIZE = 24,
 	SQL_SIZE = 256,
+	TAG_LEN = 8, /* of the body's SHA-256, behind the id */
+	VALUE_LEN = EVENT_ID_LEN + TAG_LEN,
 	READ_KEYS = 2000,   /* into a filter, a call */
 	DELETE_KEYS = 2000, /* from an old table, a call: 1999 in the SQL */
 	FILTERS_MAX = 64 << 20,
@@ -35,6 +37,8 @@ struct day {
 struct store_sqlite_keys {
 	struct day *days; /* oldest first */
 	size_t n;
+	int64_t both_until; /* days up to it have rows KEYS_BOTH without
+			       KEYS_BARE: of an earlier format */
 	/* the filter being read */
 	int64_t reading; /* its day, -1: none */
 	uint8_t cursor[KEYS_LEN];
@@ -142,6 +146,19 @@ take_filters(struct store_sqlite_keys *keys, struct store_sqlite_keys *old)
 	}
 }
 
+static enum store_result
+load_format(struct store *store, struct store_sqlite_keys *keys)
+{
+	enum store_result result =
+	    sql_value(sql_bind(&store->sql, SQL_META_GET, "t", "both_until"),
+		&keys->both_until);
+
+	if (result != STORE_NONE)
+		return result;
+	keys->both_until = -1;
+	return STORE_OK;
+}
+
 enum store_result
 store_sqlite_keys_load(struct store *store)
 {
@@ -161,6 +178,8 @@ store_sqlite_keys_load(struct store *store)
 			break;
 		}
 	}
+	if (result == STORE_OK)
+		result = load_format(store, keys);
 	if (result == STORE_OK && old != NULL)
 		take_filters(keys, old);
 	store_sqlite_keys_free(store);
@@ -234,25 +253,60 @@ is_inside(const struct store *store, const struct day *day)
 	       store_sqlite_clock(store);
 }
 
-/* STORE_NONE: found, and `first` is filled in. */
+int64_t
+store_sqlite_keys_day(const struct store *store)
+{
+	const struct store_sqlite_keys *keys = store->keys;
+
+	return keys->n > 0 ? keys->days[keys->n - 1].day : 0;
+}
+
+int64_t
+store_sqlite_keys_since(const struct store *store)
+{
+	return (store_sqlite_clock(store) - store->config->dedup_ms) /
+	       STORE_SQLITE_DAY_MS;
+}
+
+/* STORE_NONE: found; `value` has the first id, and its body's tag or zeros. */
 static enum store_result
-find_in(struct store *store, struct day *day, const uint8_t key[KEYS_LEN],
-    uint8_t first[EVENT_ID_LEN])
+find_value(struct store *store, struct day *day, const uint8_t key[KEYS_LEN],
+    uint8_t value[VALUE_LEN])
 {
 	enum store_result result;
+	size_t len;
 
 	result =
 	    prepare(store, &day->find, "SELECT id FROM $ WHERE k = ?1", day);
 	if (result != STORE_OK)
 		return result;
-	memset(first, 0, EVENT_ID_LEN);
+	memset(value, 0, VALUE_LEN);
 	sqlite3_bind_blob(day->find, 1, key, KEYS_LEN, SQLITE_STATIC);
 	if (!sql_row(day->find, &result))
 		return result;
-	if (sqlite3_column_bytes(day->find, 0) == EVENT_ID_LEN)
-		memcpy(first, sqlite3_column_blob(day->find, 0), EVENT_ID_LEN);
+	len = (size_t)sqlite3_column_bytes(day->find, 0);
+	if (len == EVENT_ID_LEN || len == VALUE_LEN)
+		memcpy(value, sqlite3_column_blob(day->find, 0), len);
 	sqlite3_reset(day->find);
 	return STORE_NONE;
+}
+
+static enum store_result
+find_in(struct store *store, struct day *day, const uint8_t key[KEYS_LEN],
+    uint8_t first[EVENT_ID_LEN])
+{
+	uint8_t value[VALUE_LEN];
+	enum store_result result = find_value(store, day, key, value);
+
+	if (result == STORE_NONE)
+		memcpy(first, value, EVENT_ID_LEN);
+	return result;
+}
+
+static bool
+maybe(const struct day *day, const uint8_t key[KEYS_LEN])
+{
+	return day->filter == NULL || keys_filter_maybe(day->filter, key);
 }
 
 static enum store_result
@@ -267,10 +321,33 @@ find_in_old(struct store *store, const uint8_t key[KEYS_LEN],
 
 		if (!is_inside(store, day))
 			break;
-		if (day->filter == NULL || keys_filter_maybe(day->filter, key))
+		if (maybe(day, key))
 			result = find_in(store, day, key, first);
 	}
 	return result;
+}
+
+/* STORE_NONE: it is there already. */
+static enum store_result
+insert_in(struct store *store, struct day *day, const uint8_t key[KEYS_LEN],
+    const uint8_t *value, size_t len)
+{
+	enum store_result result;
+
+	result = prepare(store, &day->insert,
+	    "INSERT OR IGNORE INTO $(k, id) VALUES(?1, ?2)", day);
+	if (result != STORE_OK)
+		return result;
+	sqlite3_bind_blob(day->insert, 1, key, KEYS_LEN, SQLITE_STATIC);
+	sqlite3_bind_blob(day->insert, 2, value, (int)len, SQLITE_STATIC);
+	result = sql_run(day->insert);
+	if (result != STORE_OK)
+		return result;
+	if (sqlite3_changes(store->db) == 0)
+		return STORE_NONE;
+	day->n++;
+	day->dirty = true;
+	return STORE_OK;
 }
 
 enum store_result
@@ -282,21 +359,103 @@ store_sqlite_keys_add(struct store *store, const uint8_t key[KEYS_LEN],
 
 	if (result == STORE_OK)
 		result = find_in_old(store, key, first);
+	if (result != STORE_OK)
+		return result;
+	result = insert_in(store, day, key, id, EVENT_ID_LEN);
+	return result == STORE_NONE ? find_in(store, day, key, first) : result;
+}
+
+/*
+ * Where the key is not signed a day has a row for each key alone, KEYS_BARE,
+ * with the first body that came under it; only other bodies under it have rows
+ * for both.  So an event costs one row, and the others are found by it.
+ */
+struct pair {
+	const struct event *event;
+	uint8_t bare[KEYS_LEN];
+	uint8_t both[KEYS_LEN];
+	bool has_both; /* seldom needed */
+	struct store_sqlite_pair *found;
+};
+
+static enum store_result
+find_both(struct store *store, struct day *day, struct pair *pair,
+    uint8_t first[EVENT_ID_LEN])
+{
+	if (!pair->has_both &&
+	    keys_hash(store->hasher, pair->event, KEYS_BOTH, pair->both) != 0)
+		return STORE_FULL;
+	pair->has_both = true;
+	if (!maybe(day, pair->both))
+		return STORE_OK;
+	return find_in(store, day, pair->both, first);
+}
+
+static enum store_result
+find_pair(struct store *store, struct day *day, struct pair *pair,
+    uint8_t first[EVENT_ID_LEN])
+{
+	bool ask = day->day <= store->keys->both_until;
+	enum store_result result = STORE_OK;
+	uint8_t value[VALUE_LEN];
+
+	if (maybe(day, pair->bare))
+		result = find_value(store, day, pair->bare, value);
+	if (result == STORE_NONE) {
+		memcpy(first, value, EVENT_ID_LEN);
+		if (memcmp(value + EVENT_ID_LEN, pair->event->sha256,
+			TAG_LEN) == 0)
+			return result;
+		pair->found->changed = ask = true;
+		result = STORE_OK;
+	}
+	if (result == STORE_OK && ask)
+		result = find_both(store, day, pair, first);
+	return result;
+}
+
+static enum store_result
+add_pair(struct store *store, struct pair *pair, uint8_t first[EVENT_ID_LEN])
+{
+	const struct event *event = pair->event;
+	struct store_sqlite_keys *keys = store->keys;
+	struct day *day;
+	enum store_result result = today(store, &day);
+	uint8_t value[VALUE_LEN];
+
+	for (size_t i = keys->n - 1; i-- > 0 && result == STORE_OK;) {
+		if (!is_inside(store, &keys->days[i]))
+			break;
+		result = find_pair(store, &keys->days[i], pair, first);
+	}
+	if (result == STORE_OK && day->day <= keys->both_until)
+		result = find_both(store, day, pair, first);
+	if (result != STORE_OK)
+		return result;
+	memcpy(value, event->id, EVENT_ID_LEN);
+	memcpy(value + EVENT_ID_LEN, event->sha256, TAG_LEN);
+	pair->found->added = KEYS_BARE;
+	result = insert_in(store, day, pair->bare, value, VALUE_LEN);
+	if (result != STORE_NONE)
+		return result;
+	pair->found->added = KEYS_BOTH;
+	result = find_pair(store, day, pair, first);
 	if (result == STORE_OK)
-		result = prepare(store, &day->insert,
-		    "INSERT OR IGNORE INTO $(k, id) VALUES(?1, ?2)", day);
-	if (result != STORE_OK)
-		return result;
-	sqlite3_bind_blob(day->insert, 1, key, KEYS_LEN, SQLITE_STATIC);
-	sqlite3_bind_blob(day->insert, 2, id, EVENT_ID_LEN, SQLITE_STATIC);
-	result = sql_run(day->insert);
-	if (result != STORE_OK)
-		return result;
-	if (sqlite3_changes(store->db) == 0)
-		return find_in(store, day, key, first);
-	day->n++;
-	day->dirty = true;
-	return STORE_OK;
+		result =
+		    insert_in(store, day, pair->both, event->id, EVENT_ID_LEN);
+	return result;
+}
+
+enum store_result
+store_sqlite_keys_add_pair(struct store *store, const struct event *event,
+    uint8_t first[EVENT_ID_LEN], struct store_sqlite_pair *found)
+{
+	struct pair pair = {.event = event, .found = found};
+
+	if (keys_hash(store->hasher, event, KEYS_BARE, pair.bare) != 0)
+		return STORE_FULL;
+	*found = (struct store_sqlite_pair){0};
+	return add_pair(store, &pair, first);
 }
 
 enum store_result
@@ -310,7 +469,7 @@ store_sqlite_keys_remove(struct store *store, const uint8_t key[KEYS_LEN])
 	if (result == STORE_OK) {
 		sqlite3_bind_blob(statement, 1, key, KEYS_LEN, SQLITE_STATIC);
 		result = sql_run(statement);
-		day->n--;
+		day->n -= sqlite3_changes(store->db);
 		day->dirty = true;
 	}
 	sqlite3_finalize(statement);

@@ -294,6 +294,7 @@ load_next_seq(struct store *store)
 		result = sql_value(
 		    sql_bind(&store->sql, SQL_META_GET, "t", "seq"), &kept);
 	store->next_seq = (last > kept ? last : kept) + 1;
+	store->bodies_cursor = store->next_seq;
 	return result == STORE_NONE ? STORE_OK : result;
 }
 
@@ -336,7 +337,8 @@ store_sqlite_open(const struct store_options *options)
 	store->revive_after_ms = options->revive_after_ms;
 	store->revive_arg = options->arg;
 	store->hasher = keys_hasher_new();
-	if (store->hasher == NULL ||
+	store->bodies = bodies_new();
+	if (store->hasher == NULL || store->bodies == NULL ||
 	    strncmp(url, scheme, sizeof scheme - 1) != 0)
 		goto fail;
 	store->file = store_sqlite_file_open(url + sizeof scheme - 1);
@@ -370,5 +372,6 @@ store_sqlite_close(struct store *store)
 	sqlite3_close(store->db);
 	store_sqlite_file_close(store->file);
 	keys_hasher_free(store->hasher);
+	bodies_free(store->bodies);
 	free(store);
 }

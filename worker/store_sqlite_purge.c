@@ -315,7 +315,7 @@ store_sqlite_idle(struct store *store)
 		return store_sqlite_end(store, store_sqlite_checkpoint(store,
 						   IDLE_PAGES)) == STORE_OK;
 	}
-	if (store_sqlite_keys_idle(store))
+	if (store_sqlite_keys_idle(store) || store_sqlite_bodies_idle(store))
 		return true;
 	if (vacuum(store)) {
 		store->vacuumed = true;

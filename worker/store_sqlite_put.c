@@ -106,14 +106,15 @@ put_copy(struct store *store, int64_t now_ms, struct store_put_result *found)
 /* -- a new event -- */
 
 static enum store_result
-insert(struct store *store, const struct event *e, int64_t now_ms)
+insert(
+    struct store *store, const struct event *e, unsigned flags, int64_t now_ms)
 {
 	sqlite3_stmt *statement = sql_bind(&store->sql, SQL_EVENT_INSERT,
 	    "ibiiittttttttttiibib", store->next_seq, (const void *)e->id,
 	    (size_t)EVENT_ID_LEN, e->received_at_ms, now_ms,
 	    store_sqlite_clock(store), e->source, e->key, e->type, e->remote,
 	    e->method, e->path, e->query, e->content_type, e->headers,
-	    e->scheme, (int64_t)e->dedup, (int64_t)e->probe,
+	    e->scheme, (int64_t)e->dedup, (int64_t)(e->probe | flags << 1),
 	    (const void *)e->sha256, (size_t)EVENT_SHA256_LEN,
 	    (int64_t)e->body_len, e->body, e->body_len);
 	enum store_result result = sql_run(statement);
@@ -123,22 +124,73 @@ insert(struct store *store, const struct event *e, int64_t now_ms)
 	return result;
 }
 
+/* An event on its way in. */
+struct put {
+	const struct event *event;
+	int64_t now_ms;
+	struct store_sqlite_body body; /* EVENT_DEDUP_KEY_BODY */
+	unsigned added;                /* to the keys: 1 << kind */
+	struct store_put_result *found;
+};
+
+/* It is not stored now: what was added to the keys for it goes. */
 static enum store_result
-put_new(struct store *store, const struct event *event, const uint8_t *key,
-    int64_t now_ms, struct store_put_result *found)
+forget_keys(struct store *store, const struct put *put)
 {
-	enum store_result result = insert(store, event, now_ms);
+	enum store_result result = STORE_OK;
+	uint8_t key[KEYS_LEN];
+
+	for (enum keys_kind kind = KEYS_KEY;
+	     kind < KEYS__MAX && result == STORE_OK; kind++) {
+		if ((put->added >> kind & 1) == 0)
+			continue;
+		if (keys_hash(store->hasher, put->event, kind, key) != 0)
+			return STORE_FULL;
+		result = store_sqlite_keys_remove(store, key);
+	}
+	return result;
+}
+
+static enum store_result
+put_same(struct store *store, const struct put *put)
+{
+	struct store_put_result *found = put->found;
+	enum store_result result = find_seq(store, put->event->id, &found->seq);
+
+	found->what = STORE_PUT_SAME;
+	found->flags = 0;
+	return result == STORE_OK ? forget_keys(store, put) : result;
+}
+
+static enum store_result
+put_refused(struct store *store, const struct put *put)
+{
+	enum store_result result =
+	    find_seq(store, put->event->id, &put->found->seq);
+
+	if (result == STORE_OK)
+		return put_same(store, put);
+	put->found->what = STORE_PUT_REFUSED;
+	return result == STORE_NONE ? forget_keys(store, put) : result;
+}
+
+static enum store_result
+put_new(struct store *store, const struct put *put)
+{
+	const struct event *event = put->event;
+	struct store_put_result *found = put->found;
+	enum store_result result;
 
 	memcpy(found->id, event->id, EVENT_ID_LEN);
-	if (result == STORE_NONE) {
-		found->what = STORE_PUT_SAME;
-		result = find_seq(store, event->id, &found->seq);
-		if (result == STORE_OK && key != NULL)
-			result = store_sqlite_keys_remove(store, key);
-		return result;
-	}
+	if (event->strict_replay && (found->flags & EVENT_REPLAYED_BODY) != 0)
+		return put_refused(store, put);
+	result = insert(store, event, found->flags, put->now_ms);
+	if (result == STORE_NONE)
+		return put_same(store, put);
 	if (result != STORE_OK)
 		return result;
+	if (event->dedup == EVENT_DEDUP_KEY_BODY)
+		store_sqlite_bodies_add(store, &put->body);
 	found->what = STORE_PUT_NEW;
 	found->seq = store->next_seq++;
 	/* Behind the last routed one: it waits for the routing step. */
@@ -148,9 +200,10 @@ put_new(struct store *store, const struct event *event, const uint8_t *key,
 
 /* The key is known; the id may be so too: then it is no copy but the same. */
 static enum store_result
-put_known(struct store *store, const struct event *event, int64_t now_ms,
-    struct store_put_result *found)
+put_known(struct store *store, const struct put *put)
 {
+	const struct event *event = put->event;
+	struct store_put_result *found = put->found;
 	enum store_result result = find_seq(store, event->id, &found->seq);
 
 	if (result == STORE_OK ||
@@ -162,30 +215,59 @@ put_known(struct store *store, const struct event *event, int64_t now_ms,
 	}
 	if (result != STORE_NONE)
 		return result;
-	return put_copy(store, now_ms, found);
+	return put_copy(store, put->now_ms, found);
+}
+
+/* A key that is not signed is known with each body. */
+static enum store_result
+add_pair(struct store *store, struct put *put)
+{
+	struct store_sqlite_pair pair;
+	enum store_result result = store_sqlite_keys_add_pair(
+	    store, put->event, put->found->id, &pair);
+
+	if (result != STORE_OK)
+		return result;
+	result = store_sqlite_bodies_find(store, put->event, &put->body);
+	put->added =
+	    1U << pair.added | (put->body.added ? 1U << KEYS_SEEN : 0U);
+	put->found->flags = (pair.changed ? EVENT_CHANGED_BODY : 0U) |
+			    (put->body.seen ? EVENT_REPLAYED_BODY : 0U);
+	return result;
+}
+
+static enum store_result
+add_keys(struct store *store, struct put *put)
+{
+	const struct event *event = put->event;
+	uint8_t key[KEYS_LEN];
+
+	if (!keys_has(event))
+		return STORE_OK;
+	if (event->dedup == EVENT_DEDUP_KEY_BODY)
+		return add_pair(store, put);
+	if (keys_hash(
+		store->hasher, event, (enum keys_kind)event->dedup, key) != 0)
+		return STORE_FULL;
+	put->added = 1U << event->dedup;
+	return store_sqlite_keys_add(store, key, event->id, put->found->id);
 }
 
 enum store_result
 store_sqlite_put(struct store *store, const struct event *event, int64_t now_ms,
     struct store_put_result *found)
 {
-	uint8_t key[KEYS_LEN];
-	bool has_key = keys_has(event);
-	enum store_result result = STORE_OK;
+	struct put put = {.event = event, .now_ms = now_ms, .found = found};
+	enum store_result result;
 
 	*found = (struct store_put_result){0};
 	if (!store->batch)
 		return store_sqlite_no_batch(store);
-	if (has_key && keys_hash(store->hasher, event, key) != 0)
-		result = STORE_FULL;
-	else if (has_key)
-		result =
-		    store_sqlite_keys_add(store, key, event->id, found->id);
+	result = add_keys(store, &put);
 	if (result == STORE_NONE)
-		result = put_known(store, event, now_ms, found);
+		result = put_known(store, &put);
 	else if (result == STORE_OK)
-		result =
-		    put_new(store, event, has_key ? key : NULL, now_ms, found);
+		result = put_new(store, &put);
 	if (result != STORE_OK)
 		buf_clear(&found->revived);
 	return store_sqlite_end(store, result);

@@ -61,7 +61,8 @@ store_sqlite_event(
 	*event = (struct event){
 	    .received_at_ms = sqlite3_column_int64(row, 2),
 	    .dedup = (enum event_dedup)sqlite3_column_int(row, 13),
-	    .probe = sqlite3_column_int(row, 14) != 0,
+	    .probe = (sqlite3_column_int(row, 14) & 1) != 0,
+	    .flags = (unsigned)sqlite3_column_int(row, 14) >> 1,
 	    .body_len = (size_t)sqlite3_column_int64(row, 16),
 	};
 	whole = blob_at(row, 1, event->id, EVENT_ID_LEN) &&

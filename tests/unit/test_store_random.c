@@ -32,6 +32,11 @@ static struct world {
 	struct store_delivery *running;
 } w;
 
+/* What all rounds have met. */
+static struct {
+	unsigned flagged[1 << EVENT_FLAGS], refused;
+} met;
+
 static uint32_t
 any(uint32_t below)
 {
@@ -57,7 +62,7 @@ pass(int64_t ms)
 /* ---- one call each; parameters are chosen before, the same for both ---- */
 
 struct call {
-	uint32_t kind, n, state, key, dedup;
+	uint32_t kind, n, state, key, body, dedup;
 	int64_t seq, due_ms;
 	const char *route;
 	bool whole;
@@ -84,19 +89,23 @@ call_put(int i, const struct call *c, struct buf *said)
 	    .headers = "{}",
 	    .scheme = "none",
 	    .dedup = (enum event_dedup)c->dedup,
+	    .strict_replay = c->body % 8 == 0,
 	    .body = body,
 	};
 
 	memcpy(event.id, c->id, EVENT_ID_LEN);
 	snprintf(key, sizeof key, "%" PRIu32, c->key);
 	event.body_len =
-	    (size_t)snprintf(body, sizeof body, "%" PRIu32, c->key / 4);
+	    (size_t)snprintf(body, sizeof body, "%" PRIu32, c->body / 2);
 	EVP_Digest(
 	    body, event.body_len, event.sha256, NULL, EVP_sha256(), NULL);
 	result = w.ops[i]->put(w.stores[i], &event, now.wall_ms, &found);
 	event_id_format(found.id, id);
-	buf_printf(said, "put %d %" PRId64 " %s %s %d", (int)found.what,
-	    found.seq, id, buf_str(&found.revived), found.rerouted);
+	buf_printf(said, "put %d %" PRId64 " %s %s %d %u", (int)found.what,
+	    found.seq, id, buf_str(&found.revived), found.rerouted,
+	    found.flags);
+	met.flagged[found.flags]++;
+	met.refused += found.what == STORE_PUT_REFUSED;
 	buf_clear(&found.revived);
 	return result;
 }
@@ -269,13 +278,17 @@ any_call(void)
 	    .n = any(6),
 	    .state = any(6),
 	    .key = any(60),
-	    .dedup = any(EVENT_DEDUP__MAX),
+	    .body = any(60),
+	    .dedup = any(2 * EVENT_DEDUP__MAX),
 	    .seq = 1 + any(w.ids + 2),
 	    .due_ms = now.wall_ms + any(3 * HOUR),
 	    .route = any_route(),
 	    .whole = any(3) > 0,
 	};
 	unsigned id = any(8) == 0 ? any(w.ids + 1) : ++w.ids;
+
+	if (c.dedup >= EVENT_DEDUP__MAX)
+		c.dedup = EVENT_DEDUP_KEY_BODY;
 
 	c.id[0] = 1;
 	c.id[14] = (uint8_t)(id >> 8);
@@ -319,7 +332,7 @@ say_row(void *arg, const struct store_row *row)
 	event_id_format(row->event->id, id);
 	buf_printf(said,
 	    "%" PRId64 " %s %s %s/%" PRIu32 " %d %" PRIu32 " %" PRId64
-	    " %" PRId64 " %s %s %d\n",
+	    " %" PRId64 " %s %s %d %u\n",
 	    row->seq, id, row->event->type,
 	    row->route != NULL ? row->route : "-", row->replay, (int)row->state,
 	    row->attempts,
@@ -327,7 +340,8 @@ say_row(void *arg, const struct store_row *row)
 		? row->due_ms
 		: 0,
 	    row->died_at_ms, row->reason != NULL ? row->reason : "-",
-	    row->attempts_json != NULL ? row->attempts_json : "-", row->routed);
+	    row->attempts_json != NULL ? row->attempts_json : "-", row->routed,
+	    row->event->flags);
 }
 
 static void
@@ -549,6 +563,9 @@ both_say_the_same(void **state)
 		}
 		close_world();
 	}
+	for (unsigned flags = 0; flags < 1 << EVENT_FLAGS; flags++)
+		assert_true(met.flagged[flags] > 50);
+	assert_true(met.refused > 50);
 }
 
 int
