@@ -84,6 +84,7 @@ struct config_worker {
 	char *admin;
 	char *group;   /* of ipc sockets, or NULL */
 	char *user;    /* whom root becomes, or NULL: stay who we are */
+	char *ca_file; /* authorities for keys; NULL: the system's */
 	char *metrics; /* HOST:PORT of the HTTP server, or NULL: none */
 	int64_t intake_bytes;
 	int64_t max_running;

@@ -102,6 +102,7 @@ const struct config_key config_worker_keys[] = {
     {"admin", CONFIG_ENDPOINT, WORKER(admin)},
     {"group", CONFIG_TEXT, WORKER(group)},
     {"user", CONFIG_TEXT, WORKER(user)},
+    {"ca_file", CONFIG_PATH, WORKER(ca_file)},
     {"metrics", CONFIG_CUSTOM, .set = set_metrics},
     {"intake_bytes", CONFIG_SIZE, WORKER(intake_bytes), .min = 1 << 20},
     {"max_running", CONFIG_NUMBER, WORKER(max_running), .min = 1, .max = 10000},
@@ -259,6 +260,7 @@ config_worker_clear(struct config_worker *worker)
 	free(worker->admin);
 	free(worker->group);
 	free(worker->user);
+	free(worker->ca_file);
 	free(worker->metrics);
 	free(worker->store.url);
 	free(worker->dead_letter.directory);

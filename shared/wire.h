@@ -24,7 +24,9 @@ enum {
 	WIRE_EVENT_SPARE = 65536, /* an EVENT is at most max_body and this */
 	WIRE_CONTROL_MAX = 65536, /* bytes of any frame on control */
 	WIRE_BLOB_NAME_MAX = 1024,
-	WIRE_BLOB_MAX = 49152, /* bytes of a blob */
+	WIRE_BLOB_MAX = 49152,        /* bytes of a blob */
+	WIRE_BLOB_OLD_MS = 172800000, /* two days: then fetched ones are not
+					 used any more */
 	WIRE_ADMIN_MAX = 64 << 20,
 };
 

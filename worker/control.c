@@ -1,4 +1,4 @@
-/* HELLO, BEAT and PROBE of gateways; CALLs of the command line. */
+/* HELLO, BEAT, PROBE and ASK of gateways; CALLs of the command line. */
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -100,6 +100,14 @@ on_beat(struct server *s, zmq_msg_t *id, json_t *beat)
 		send_welcome(s, zmq_msg_data(id), zmq_msg_size(id));
 }
 
+static void
+on_ask(struct server *s, zmq_msg_t *id, zmq_msg_t *message)
+{
+	if (asked_take(s, zmq_msg_data(id), zmq_msg_size(id),
+		zmq_msg_data(message), zmq_msg_size(message)) != 0)
+		s->intake.malformed++;
+}
+
 void
 control_receive(struct server *s)
 {
@@ -116,6 +124,10 @@ control_receive(struct server *s)
 				 &s->intake.malformed) == 0) {
 		type =
 		    wire_type(zmq_msg_data(&message), zmq_msg_size(&message));
+		if (type == WIRE_ASK) {
+			on_ask(s, &id, &message);
+			continue;
+		}
 		object = type == WIRE_HELLO || type == WIRE_BEAT
 			     ? wire_get_json(zmq_msg_data(&message),
 				   zmq_msg_size(&message))
@@ -226,6 +238,7 @@ metrics_of(const struct server *s)
 	    .gateways = links_totals(s->links),
 	    .links = links_count(s->links),
 	    .parked = links_parked(s->links),
+	    .keys = blobs_counts(s->blobs),
 	    .counts = s->counts,
 	    .n_counts = s->n_counts,
 	    .unrouted = s->unrouted,

@@ -6,6 +6,7 @@
 #include "../shared/log.h"
 #include "dest.h"
 #include "post_headers.h"
+#include "transfer.h"
 
 enum {
 	CONNECT_MS = 10000,
@@ -16,6 +17,7 @@ enum {
 
 /* One exchange under way. */
 struct attempt {
+	struct transfer transfer; /* first */
 	struct attempt *next;
 	struct dest *dest;
 	struct store_delivery *delivery;
@@ -70,23 +72,6 @@ take_header(const char *p, size_t size, size_t n, void *arg)
 
 /* ---- judging ---- */
 
-static const struct {
-	CURLcode code;
-	const char *outcome;
-} errors[] = {
-    {CURLE_COULDNT_RESOLVE_HOST, "dns"},
-    {CURLE_COULDNT_CONNECT, "connect"},
-    {CURLE_OPERATION_TIMEDOUT, "timeout"},
-    {CURLE_SSL_CONNECT_ERROR, "tls"},
-    {CURLE_PEER_FAILED_VERIFICATION, "tls"},
-    {CURLE_SSL_CERTPROBLEM, "tls"},
-    {CURLE_SSL_CIPHER, "tls"},
-    {CURLE_SSL_CACERT_BADFILE, "tls"},
-    {CURLE_SSL_ISSUER_ERROR, "tls"},
-    {CURLE_SSL_INVALIDCERTSTATUS, "tls"},
-    {CURLE_SSL_PINNEDPUBKEYNOTMATCH, "tls"},
-};
-
 static void
 set_outcome(struct dest_outcome *o, const char *outcome)
 {
@@ -100,10 +85,7 @@ judge_error(
 	const char *text = attempt->error[0] != '\0' ? attempt->error
 						     : curl_easy_strerror(code);
 
-	set_outcome(o, "broken");
-	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
-		if (errors[i].code == code)
-			set_outcome(o, errors[i].outcome);
+	set_outcome(o, transfer_fault(code));
 	if (attempt->headers_len > DEST_RESPONSE_HEADERS_MAX)
 		set_outcome(o, "too_large");
 	dest_last_line(o->detail, text, strlen(text));
@@ -183,8 +165,9 @@ finish(struct attempt *attempt, struct dest_outcome *o)
 }
 
 static void
-ended(struct attempt *attempt, CURLcode code)
+ended(struct transfer *transfer, CURLcode code)
 {
+	struct attempt *attempt = (struct attempt *)transfer;
 	struct dest_outcome o = {.verdict = DEST_RETRY,
 	    .output = attempt->body.len > 0 ? attempt->body.p : "",
 	    .output_len = attempt->body.len};
@@ -286,6 +269,7 @@ post_start(struct dest *dest, const struct config_route *route,
 
 	if (attempt == NULL)
 		return -1;
+	attempt->transfer.ended = ended;
 	attempt->dest = dest;
 	attempt->delivery = delivery;
 	attempt->at_ms = clock_wall_ms();
@@ -316,19 +300,7 @@ fail:
 static void
 post_ready(struct dest *dest)
 {
-	CURLMsg *msg;
-	char *private;
-	int left;
-
-	while (
-	    (msg = curl_multi_info_read(dest->context.multi, &left)) != NULL) {
-		CURLcode code = msg->data.result;
-
-		if (msg->msg != CURLMSG_DONE)
-			continue;
-		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &private);
-		ended((struct attempt *)(void *)private, code);
-	}
+	transfer_ready(dest->context.multi);
 }
 
 static void

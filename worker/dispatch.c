@@ -11,6 +11,7 @@
 #include "../shared/clock.h"
 #include "../shared/log.h"
 #include "deadletters.h"
+#include "fetch.h"
 #include "flights.h"
 #include "lane.h"
 #include "routing.h"
@@ -30,6 +31,7 @@ struct dispatch {
 	struct deadletters *letters;
 	struct lanes lanes;
 	struct flights *flights;
+	struct fetch *fetch;
 	struct task *stopped; /* made at the start: it must come */
 	bool stopping;
 	bool cut;
@@ -195,6 +197,55 @@ take_stop(struct dispatch *d, struct task *task)
 	task_free(task);
 }
 
+static void
+push_fetched(struct dispatch *d, struct task *task)
+{
+	task->kind = TASK_FETCHED;
+	tasks_push(d->out, task);
+}
+
+/* The task that asked comes back. */
+static void
+on_fetched(void *arg, struct fetch_result *result)
+{
+	struct dispatch *d = arg;
+	struct task *task = task_new(TASK_FETCHED);
+
+	if (task == NULL || (task->text = strdup(result->url)) == NULL) {
+		log_error("no_memory", log_str("for", "fetch"));
+		task_free(task);
+		return;
+	}
+	task->failed = result->error != NULL;
+	if (task->failed)
+		(void)buf_add_str(&task->blob, result->error);
+	else
+		task->blob = result->bytes;
+	if (!task->failed)
+		result->bytes = (struct buf){0};
+	task->due_ms = result->fresh_ms;
+	task->n = (unsigned)result->ms;
+	push_fetched(d, task);
+}
+
+static void
+take_fetch(struct dispatch *d, struct task *task)
+{
+	const struct config_worker *worker =
+	    config_worker(d->config, d->worker);
+	const struct fetch_options options = {.url = task->text,
+	    .ca_file = worker != NULL ? worker->ca_file : NULL,
+	    .timeout_ms = task->due_ms};
+
+	if (!d->stopping && fetch_start(d->fetch, &options) == 0) {
+		task_free(task);
+		return;
+	}
+	task->failed = true;
+	(void)buf_add_str(&task->blob, d->stopping ? "stopping" : "no memory");
+	push_fetched(d, task);
+}
+
 static void (*const takers[TASK__MAX])(
     struct dispatch *d, struct task *task) = {
     [TASK_ROUTE] = take_route,
@@ -204,6 +255,7 @@ static void (*const takers[TASK__MAX])(
     [TASK_BURY] = take_bury,
     [TASK_CONFIG] = take_config,
     [TASK_PAUSE] = take_pause,
+    [TASK_FETCH] = take_fetch,
     [TASK_STOP] = take_stop,
 };
 
@@ -386,6 +438,7 @@ dispatch_free(struct dispatch *d)
 	if (d == NULL)
 		return;
 	flights_close(d->flights);
+	fetch_close(d->fetch);
 	routing_close(d->routing);
 	deadletters_close(d->letters);
 	lanes_clear(&d->lanes);
@@ -422,7 +475,9 @@ open_parts(struct dispatch *d, const struct dispatch_options *options)
 	d->letters = deadletters_open(
 	    &options->worker->dead_letter, d->worker, on_buried, d);
 	d->routing = routing_open(d->spawn, d->out);
-	return d->flights != NULL && d->letters != NULL && d->routing != NULL
+	d->fetch = fetch_open(d->multi, on_fetched, d);
+	return d->flights != NULL && d->letters != NULL && d->routing != NULL &&
+		       d->fetch != NULL
 		   ? 0
 		   : -1;
 }

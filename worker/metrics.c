@@ -288,6 +288,27 @@ put_limits(
 }
 
 static void
+put_keys(
+    const struct prom *prom, const struct metrics_view *view, const void *row)
+{
+	const struct blobs_counts *keys = view->keys;
+
+	const struct {
+		const char *result;
+		uint64_t n;
+	} rows[] = {{"fetched", keys->fetched}, {"failed", keys->failed},
+	    {"cached", keys->hits}, {"limited", keys->limited},
+	    {"not_allowed", keys->refused}};
+
+	size_t i;
+
+	(void)row;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		prom_number(prom, PROM_LABELS({"result", rows[i].result}),
+		    (int64_t)rows[i].n);
+}
+
+static void
 put_letter_bytes(
     const struct prom *prom, const struct metrics_view *view, const void *row)
 {
@@ -411,6 +432,10 @@ static const struct family families[] = {
 	ROWS_ONE, put_accepting},
     {"gaff_limit_total", "counter",
 	"What went beyond a limit of docs/DESIGN.md.", ROWS_ONE, put_limits},
+    {"gaff_keys_total", "counter",
+	"Keys from the network: fetched or failed, given from the cache, not "
+	"fetched again so soon, not allowed.",
+	ROWS_ONE, put_keys},
     {"gaff_malformed_frames_total", "counter",
 	"Frames of gateways or the command line that could not be read.",
 	ROWS_ONE, put_malformed},

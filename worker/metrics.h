@@ -21,6 +21,7 @@
 
 #include "../shared/buf.h"
 #include "../shared/config.h"
+#include "blobs.h"
 #include "stats.h"
 #include "store.h"
 
@@ -35,7 +36,8 @@ struct metrics_view {
 	 * of docs/WIRE.md (HELLO and BEAT); NULL: nothing. */
 	json_t *gateways;
 	size_t links;
-	int64_t parked; /* requests, of all linked gateways */
+	int64_t parked;                  /* requests, of all linked gateways */
+	const struct blobs_counts *keys; /* those that are fetched */
 	const struct store_count *counts;
 	size_t n_counts;
 	int64_t unrouted;

@@ -115,7 +115,7 @@ take_tasks(struct server *s)
 	(void)!read(s->wake_fd, &count, sizeof(count));
 	while (*tail != NULL)
 		tail = &(*tail)->next;
-	*tail = tasks_take(s->inbox);
+	*tail = asked_fetched(s, tasks_take(s->inbox));
 	tell_tasks(s, *tail);
 }
 
@@ -478,7 +478,8 @@ open_parts(struct server *s)
 	    (s->stats = stats_new()) == NULL ||
 	    (s->hours = hours_new()) == NULL ||
 	    (s->trail = trail_new()) == NULL ||
-	    (s->rejected = rejected_new()) == NULL || tell_open(s) != 0 ||
+	    (s->rejected = rejected_new()) == NULL ||
+	    (s->blobs = blobs_new()) == NULL || tell_open(s) != 0 ||
 	    (s->inbox = tasks_new(wake, s)) == NULL) {
 		log_error("cannot_start", log_str("error", strerror(errno)));
 		return -1;
@@ -577,6 +578,7 @@ server_close(struct server *s)
 	hours_free(s->hours);
 	trail_free(s->trail);
 	rejected_free(s->rejected);
+	blobs_free(s->blobs);
 	close_fd(s->signal_fd);
 	close_fd(s->wake_fd);
 	config_unref(s->config);

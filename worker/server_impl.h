@@ -15,6 +15,7 @@
 #include "../shared/config.h"
 #include "../shared/wire.h"
 #include "alarms.h"
+#include "blobs.h"
 #include "causes.h"
 #include "dispatch.h"
 #include "hours.h"
@@ -125,6 +126,7 @@ struct server {
 	struct hours *hours;
 	struct trail *trail;
 	struct rejected *rejected;
+	struct blobs *blobs;
 	struct intake intake;
 	struct feed feed;
 	struct after after;
@@ -234,6 +236,14 @@ void feed_again(struct server *s, int64_t seq);
 void feed_answered(struct server *s, const struct task *task);
 /* Read from the store what there is room for. */
 void feed_more(struct server *s);
+
+/* ---- asked.c: ASKs for named blobs ---- */
+
+/* Answer one, or have it fetched.  -1: it is malformed. */
+int asked_take(struct server *s, const void *id, size_t id_len,
+    const void *frame, size_t len);
+/* Take the TASK_FETCHEDs out of a list. */
+struct task *asked_fetched(struct server *s, struct task *tasks);
 
 /* ---- control.c: HELLO, BEAT, PROBE, CALL ---- */
 

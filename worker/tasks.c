@@ -30,6 +30,7 @@ task_free(struct task *task)
 	store_delivery_free(task->delivery);
 	config_unref(task->config);
 	free(task->targets);
+	buf_clear(&task->blob);
 	free(task->text);
 	free(task);
 }

@@ -29,6 +29,7 @@ enum task_kind {
 	TASK_BURY,    /* delivery: write its dead letter */
 	TASK_CONFIG,  /* config: use it from now on */
 	TASK_PAUSE,   /* route, paused, due_ms: wall time since when (0: now) */
+	TASK_FETCH,   /* text: a URL; due_ms: for at most so long */
 	TASK_STOP,    /* start nothing new; end what runs within stop_after */
 
 	/* dispatcher -> store thread */
@@ -37,6 +38,8 @@ enum task_kind {
 	TASK_CLAIM,   /* route, n: take up to n due deliveries */
 	TASK_SETTLE,  /* settle with all it points to */
 	TASK_BURIED,  /* seq, route, replay; delivery: the dead one */
+	TASK_FETCHED, /* text: the URL; blob: its bytes, or (failed) the error;
+			 due_ms: how long they are fresh; n: ms it took */
 	TASK_STOPPED, /* nothing runs any more; the last task.  failed: the
 			 spawner is gone, the worker must end */
 	TASK__MAX
@@ -77,6 +80,7 @@ struct task {
 	struct store_target *targets; /* n of them; texts in `text` or static */
 	struct store_settle settle;   /* its route is the task's */
 	struct store_attempt attempt;
+	struct buf blob;
 	char *text; /* malloc()ed memory the above point into, or NULL */
 };
 

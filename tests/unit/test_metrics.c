@@ -80,6 +80,11 @@ static const char *const expected[] = {
     "\ngaff_unrouted_events 6\n",
     "\ngaff_accepting 1\n",
     "\ngaff_limit_total{limit=\"reserve\"} 3\n",
+    "\ngaff_keys_total{result=\"fetched\"} 11\n",
+    "\ngaff_keys_total{result=\"failed\"} 12\n",
+    "\ngaff_keys_total{result=\"cached\"} 13\n",
+    "\ngaff_keys_total{result=\"limited\"} 14\n",
+    "\ngaff_keys_total{result=\"not_allowed\"} 15\n",
     "\ngaff_malformed_frames_total 9\n",
     "\ngaff_config_loaded_timestamp_seconds 2.000\n",
     "\ngaff_config_last_reload_successful 0\n",
@@ -87,6 +92,8 @@ static const char *const expected[] = {
     "\ngaff_source_silent_after_seconds{source=\"stripe\"} 3600\n",
     "\ngaff_build_info{version=\"" GAFF_VERSION "\"} 1\n",
 };
+
+static const struct blobs_counts keys = {11, 12, 13, 14, 15};
 
 static void
 test_families(void **state)
@@ -104,6 +111,7 @@ test_families(void **state)
 	    .gateways = json_loads(counted, 0, NULL),
 	    .links = 3,
 	    .parked = 2,
+	    .keys = &keys,
 	    .counts = &count,
 	    .n_counts = 1,
 	    .unrouted = 6,
@@ -146,6 +154,7 @@ test_unknown(void **state)
 	const struct metrics_view view = {.config = &config,
 	    .worker = "local",
 	    .stats = stats,
+	    .keys = &keys,
 	    .letter_bytes = -1};
 	unsigned pages;
 	char *text = render(&view, &pages);
@@ -184,6 +193,7 @@ test_pages(void **state)
 	    .worker = "local",
 	    .stats = stats,
 	    .gateways = many_counted(),
+	    .keys = &keys,
 	    .counts = counts,
 	    .n_counts = MANY};
 	char name[32], *text;
