@@ -1,5 +1,6 @@
 #include "pool.h"
 
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 
 #include <errno.h>
@@ -22,14 +23,14 @@ struct thread {
 	pthread_t id;
 	struct pool *pool;
 	struct watch watch;
+	int epoll_fd; /* the listener, by turns, and wake_fd */
 };
 
 struct pool {
 	struct gate *gate;
 	struct listen *listen;
 	int wake_fd;
-	pthread_mutex_t accepting; /* held by the one that waits */
-	struct log_limit limit;    /* of failed accepts */
+	struct log_limit limit; /* of failed accepts */
 	atomic_bool draining;
 	atomic_size_t running;
 	size_t n;
@@ -47,24 +48,15 @@ on_fault(struct pool *pool)
 	(void)poll(NULL, 0, FAULT_PAUSE_MS);
 }
 
-static void
-wait_for_connection(const struct pool *pool)
-{
-	struct pollfd fds[] = {
-	    {.fd = pool->listen->fd, .events = POLLIN},
-	    {.fd = pool->wake_fd, .events = POLLIN},
-	};
-
-	(void)poll(fds, 2, -1);
-}
-
-/* The next connection, or -1 when there will be no more. */
+/* The next connection, or -1 when there will be no more.  A thread that comes
+ * back takes what is there; of those that wait, a connection wakes one. */
 static int
-next_connection(struct pool *pool)
+next_connection(const struct thread *self)
 {
+	struct pool *pool = self->pool;
+	struct epoll_event event;
 	int fd = -1;
 
-	(void)pthread_mutex_lock(&pool->accepting);
 	for (;;) {
 		bool draining = atomic_load(&pool->draining);
 
@@ -75,11 +67,10 @@ next_connection(struct pool *pool)
 		if (fd != -1 || (draining && errno == EAGAIN))
 			break;
 		if (errno == EAGAIN)
-			wait_for_connection(pool);
+			(void)epoll_wait(self->epoll_fd, &event, 1, -1);
 		else
 			on_fault(pool);
 	}
-	(void)pthread_mutex_unlock(&pool->accepting);
 	return fd;
 }
 
@@ -90,7 +81,7 @@ serve(void *arg)
 	struct pool *pool = self->pool;
 	int fd;
 
-	while ((fd = next_connection(pool)) != -1) {
+	while ((fd = next_connection(self)) != -1) {
 		struct front *front;
 
 		watch_begin(&self->watch, fd, clock_boot_ms() + POOL_READ_MS);
@@ -103,6 +94,45 @@ serve(void *arg)
 }
 
 static int
+open_epoll(struct thread *thread, const struct pool *pool)
+{
+	struct epoll_event listener = {.events = EPOLLIN | EPOLLEXCLUSIVE};
+	struct epoll_event wake = {.events = EPOLLIN};
+
+	thread->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (thread->epoll_fd == -1)
+		return errno;
+	if (epoll_ctl(thread->epoll_fd, EPOLL_CTL_ADD, pool->listen->fd,
+		&listener) == 0 &&
+	    epoll_ctl(thread->epoll_fd, EPOLL_CTL_ADD, pool->wake_fd, &wake) ==
+		0)
+		return 0;
+	(void)close(thread->epoll_fd);
+	return errno;
+}
+
+static int
+start_thread(struct pool *pool, const pthread_attr_t *attr)
+{
+	struct thread *thread = &pool->threads[pool->n];
+	int rc;
+
+	thread->pool = pool;
+	watch_init(&thread->watch);
+	rc = open_epoll(thread, pool);
+	if (rc != 0)
+		return rc;
+	rc = pthread_create(&thread->id, attr, serve, thread);
+	if (rc != 0) {
+		(void)close(thread->epoll_fd);
+		return rc;
+	}
+	pool->n++;
+	(void)atomic_fetch_add(&pool->running, 1);
+	return 0;
+}
+
+static int
 start_threads(struct pool *pool, size_t n)
 {
 	pthread_attr_t attr;
@@ -110,17 +140,8 @@ start_threads(struct pool *pool, size_t n)
 
 	(void)pthread_attr_init(&attr);
 	(void)pthread_attr_setstacksize(&attr, STACK_BYTES);
-	while (rc == 0 && pool->n < n) {
-		struct thread *thread = &pool->threads[pool->n];
-
-		thread->pool = pool;
-		watch_init(&thread->watch);
-		rc = pthread_create(&thread->id, &attr, serve, thread);
-		if (rc != 0)
-			break;
-		pool->n++;
-		(void)atomic_fetch_add(&pool->running, 1);
-	}
+	while (rc == 0 && pool->n < n)
+		rc = start_thread(pool, &attr);
 	(void)pthread_attr_destroy(&attr);
 	if (rc != 0)
 		log_error("thread_failed", log_str("error", strerror(rc)));
@@ -141,7 +162,6 @@ pool_start(struct gate *gate, struct listen *listen, size_t n)
 	pool->listen = listen;
 	atomic_init(&pool->draining, false);
 	atomic_init(&pool->running, 0);
-	(void)pthread_mutex_init(&pool->accepting, NULL);
 	pool->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (pool->wake_fd == -1 || start_threads(pool, n) != 0) {
 		pool_drain(pool);
@@ -182,10 +202,11 @@ pool_free(struct pool *pool)
 {
 	if (pool == NULL)
 		return;
-	for (size_t i = 0; i < pool->n; i++)
+	for (size_t i = 0; i < pool->n; i++) {
 		(void)pthread_join(pool->threads[i].id, NULL);
+		(void)close(pool->threads[i].epoll_fd);
+	}
 	if (pool->wake_fd != -1)
 		(void)close(pool->wake_fd);
-	(void)pthread_mutex_destroy(&pool->accepting);
 	free(pool);
 }

@@ -1,7 +1,7 @@
 /*
  * pool - the threads that accept, read and verify
  *
- * One of them waits for a connection, the others sleep.
+ * All wait for connections; each wakes one of them.
  */
 
 #ifndef FCGI_POOL_H
