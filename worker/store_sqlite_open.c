@@ -6,6 +6,7 @@
 #include "../shared/clock.h"
 #include "../shared/log.h"
 #include "store_sqlite.h"
+#include "store_sqlite_log.h"
 
 static const char scheme[] = "sqlite:";
 
@@ -204,7 +205,7 @@ open_database(struct store *store)
 	rc = sqlite3_open_v2(path, &store->db,
 	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
 		SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE,
-	    NULL);
+	    store_sqlite_log_vfs());
 	if (rc != SQLITE_OK)
 		return refuse_code(store, rc);
 	if (sql_exec(store->db, "PRAGMA locking_mode = EXCLUSIVE") !=

@@ -656,8 +656,8 @@ expect_true(struct fixture *f)
 		    rows_of(f, (enum delivery_state)s));
 }
 
-/* Each write of a batch finds the disk full: nothing has happened, and it goes
- * on as soon as there is room. */
+/* Each write of a batch (few: they are joined) finds the disk full: nothing has
+ * happened, and it goes on as soon as there is room. */
 static void
 goes_on_after_a_full_disk(void **state)
 {
@@ -684,7 +684,7 @@ goes_on_after_a_full_disk(void **state)
 	}
 	disk.writes = 0;
 	assert_int_equal(r, STORE_OK);
-	assert_true(failures > 3);
+	assert_true(failures > 0);
 	assert_int_equal(result.what, STORE_PUT_NEW);
 	assert_int_equal(result.seq, failures + 2);
 	close_store(f);
