@@ -133,11 +133,18 @@ explain(const struct offline *offline, const struct scheme_verdict *verdict,
 	case SCHEME_NO_SUCH_KEY:
 		(void)buf_add_str(out, "it names a key that is not there");
 		break;
+	case SCHEME_BAD_CERTIFICATE:
+		(void)buf_add_str(out,
+		    "its certificate is out of date, not for this, or leads "
+		    "to none that is trusted");
+		break;
 	case SCHEME_NO_KEY_YET:
 		(void)buf_printf(out,
 		    "its keys come from %s: put what is there into a file and "
 		    "give --secret file:NAME",
-		    scheme_keys_url(offline->scheme, 0));
+		    scheme_keys_url(offline->scheme, 0)
+			? scheme_keys_url(offline->scheme, 0)
+			: scheme_keys_from(offline->scheme, 0));
 		break;
 	case SCHEME_OK:
 	case SCHEME_ERROR:

@@ -290,7 +290,14 @@ put_secret(const struct scheme *scheme, struct buf *out)
 	if (scheme_is_none(scheme))
 		return;
 	label(out, "Secret");
-	if (is_public(scheme))
+	if (strcmp(encoding, "certificate") == 0)
+		(void)buf_add_str(out,
+		    scheme_fetches(scheme)
+			? "none is needed; or certificates that are trusted: "
+			  "PEM or sha256:FINGERPRINT"
+			: "certificates that are trusted: PEM or "
+			  "sha256:FINGERPRINT");
+	else if (is_public(scheme))
 		(void)buf_printf(out, "the provider's public key, as PEM%s%s",
 		    strcmp(encoding, "text") == 0 ? "" : " or ",
 		    strcmp(encoding, "text") == 0 ||
@@ -486,7 +493,7 @@ explain_source(const struct scheme *scheme, struct buf *out)
 		(void)buf_add_str(out,
 		    "# anybody gets in; better where addresses are known: "
 		    "allow = ADDRESSES\nunverified = yes\n");
-	else
+	else if (!scheme_fetches(scheme))
 		(void)buf_printf(
 		    out, "secret = file:secrets/%.*s\n", len, name);
 	for (size_t i = 0; i < n; i++)

@@ -64,7 +64,11 @@ static int
 put_signed(struct sample *sample, json_t **body, const char *template)
 {
 	static const char *const texts[2] = {"{uuid}", "{uuid}"};
+	static const char lines[] = "{name_lines:";
 	int rc = 0;
+
+	if (strncmp(template, lines, strlen(lines)) == 0)
+		template += strlen(lines);
 
 	while (rc == 0 && *template != '\0') {
 		size_t len = strcspn(template, "{} *");
@@ -73,6 +77,49 @@ put_signed(struct sample *sample, json_t **body, const char *template)
 		rc = place ? put_places(sample, body, place, texts) : -1;
 		free(place);
 		template += len + (template[len] != '\0');
+	}
+	return rc;
+}
+
+/* What a condition wants: its value, or that of a param; NULL: none. */
+static const char *
+wanted(const struct scheme *scheme, const char *value)
+{
+	static const char open[] = "{param:";
+	size_t len = strlen(value);
+	const char *param;
+
+	if (strncmp(value, open, strlen(open)) != 0)
+		return *value != '{' ? value : NULL;
+	value += strlen(open);
+	len -= strlen(open) + 1;
+	for (size_t i = 0; (param = scheme_value(scheme, "param", i)); i++)
+		if (strncmp(param, value, len) == 0 && param[len] == '=')
+			return param + len + 1;
+	return NULL;
+}
+
+/* What the conditions say that stands in the body. */
+static int
+put_conditions(struct sample *sample, json_t **body,
+    const struct scheme *scheme, const char *key)
+{
+	const char *condition;
+	int rc = 0;
+
+	for (size_t i = 0;
+	     rc == 0 && (condition = scheme_value(scheme, key, i)); i++) {
+		size_t len = strcspn(condition, "=");
+		const char *value =
+		    condition[len] ? wanted(scheme, condition + len + 1) : NULL;
+		const char *texts[2] = {value, value};
+		char *place;
+
+		if (!value)
+			continue;
+		place = strndup(condition, len);
+		rc = place ? put_places(sample, body, place, texts) : -1;
+		free(place);
 	}
 	return rc;
 }
@@ -114,6 +161,10 @@ make_body(struct sample *sample, const struct scheme *scheme)
 		if (rc == 0 && value)
 			rc = put_places(sample, &body, value, texts);
 	}
+	if (rc == 0)
+		rc = put_conditions(sample, &body, scheme, "when");
+	if (rc == 0)
+		rc = put_conditions(sample, &body, scheme, "require");
 	if (rc == 0 && !body)
 		body = json_pack("{s:s, s:s}", "id", "{key}", "type", "{type}");
 	if (rc == 0 && json_is_object(body))

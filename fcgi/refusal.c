@@ -23,6 +23,8 @@ static const struct refusal_row rows[REFUSAL__MAX] = {
     [REFUSAL_TOO_NEW] = {"too_new", 401, bad_signature, not_verified},
     [REFUSAL_BAD_TOKEN] = {"bad_token", 401, bad_signature, not_verified},
     [REFUSAL_NO_SUCH_KEY] = {"no_such_key", 401, bad_signature, not_verified},
+    [REFUSAL_BAD_CERTIFICATE] = {"bad_certificate", 401, bad_signature,
+	not_verified},
     [REFUSAL_ADDRESS] = {"address", 403, "address_not_allowed",
 	"this address may not send here"},
     [REFUSAL_HTTPS] = {"https", 403, "https_required", "use https"},
@@ -53,6 +55,7 @@ static const enum refusal of_scheme[SCHEME__MAX] = {
     [SCHEME_TOO_NEW] = REFUSAL_TOO_NEW,
     [SCHEME_BAD_TOKEN] = REFUSAL_BAD_TOKEN,
     [SCHEME_NO_SUCH_KEY] = REFUSAL_NO_SUCH_KEY,
+    [SCHEME_BAD_CERTIFICATE] = REFUSAL_BAD_CERTIFICATE,
     [SCHEME_NO_KEY_YET] = REFUSAL_NO_KEYS,
     [SCHEME_ERROR] = REFUSAL_NO_MEMORY,
 };

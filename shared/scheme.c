@@ -96,6 +96,33 @@ clear_others(struct scheme *scheme)
 	scheme->n_others = 0;
 }
 
+/* Give a copy the params of whom it is linked with, before its own: a name's
+ * first value counts. */
+static int
+share_params(struct scheme *to, const struct scheme *from)
+{
+	size_t i = scheme_key_index("param");
+	struct scheme_setting all = {.inherited = true};
+	char error[SCHEME_ERROR_SIZE];
+	struct scheme_rules *rules;
+
+	if (from->settings[i].n == 0)
+		return 0;
+	if (copy_setting(&all, &from->settings[i]) ||
+	    copy_setting(&all, &to->settings[i])) {
+		clear_setting(&all);
+		return -1;
+	}
+	clear_setting(&to->settings[i]);
+	to->settings[i] = all;
+	rules = scheme_compile(to, error);
+	if (!rules)
+		return -1;
+	scheme_rules_free(to->rules);
+	to->rules = rules;
+	return 0;
+}
+
 /* Link with a copy. */
 static int
 add_other(struct scheme *scheme, const struct scheme *other)
@@ -110,7 +137,7 @@ add_other(struct scheme *scheme, const struct scheme *other)
 	if (!others[scheme->n_others])
 		return -1;
 	scheme->n_others++;
-	return 0;
+	return share_params(others[scheme->n_others - 1], scheme);
 }
 
 struct scheme *
@@ -438,6 +465,7 @@ scheme_result_name(enum scheme_result result)
 	    [SCHEME_TOO_NEW] = "too_new",
 	    [SCHEME_BAD_TOKEN] = "bad_token",
 	    [SCHEME_NO_SUCH_KEY] = "no_such_key",
+	    [SCHEME_BAD_CERTIFICATE] = "bad_certificate",
 	    [SCHEME_NO_KEY_YET] = "no_keys",
 	    [SCHEME_ERROR] = "error",
 	};

@@ -131,8 +131,8 @@ const char *scheme_keys_from(const struct scheme *scheme, size_t i);
  * matches all of it. */
 bool scheme_url_allowed(const struct scheme *scheme, const char *url);
 
-/* What a URL had, read once: a JWK set, or a public key in PEM.  Counted, and
- * usable from any number of threads at once. */
+/* What a URL had, read once: a JWK set, a public key or certificates in PEM.
+ * Counted, and usable from any number of threads at once. */
 struct scheme_fetched;
 
 /* With one reference.  NULL with a sentence about what it is not. */
@@ -186,9 +186,10 @@ enum scheme_result {
 	SCHEME_TOO_NEW,
 	SCHEME_BAD_TOKEN,
 	SCHEME_NO_SUCH_KEY,
-	SCHEME_ERROR,      /* no memory: nothing is known */
-	SCHEME_NO_KEY_YET, /* `fetch` had none, or too old ones: nothing is
-			      known */
+	SCHEME_BAD_CERTIFICATE, /* none that may sign this, now */
+	SCHEME_ERROR,           /* no memory: nothing is known */
+	SCHEME_NO_KEY_YET,      /* `fetch` had none, or too old ones: nothing is
+				   known */
 	SCHEME__MAX
 };
 

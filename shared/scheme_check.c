@@ -384,13 +384,16 @@ check_jwt(const struct scheme_rules *rules, char *error)
 		return any || rules->n_claims > 0 || rules->max_age_ms > 0
 			   ? fault(error,
 				 "algorithms, claim, max_age: for kind jwt")
-		       : scheme_rules_fetch(rules)
+		       : rules->keys_url
 			   ? fault(error, "keys_url: for kind jwt")
 			   : 0;
 	if (!any)
 		return fault(error, "algorithms: missing");
 	if (rules->n_keys_from > 0)
 		return fault(error, "keys_from: a token names no URL");
+	if (jwt_hmac(rules) &&
+	    rules->secret_encoding == SCHEME_SECRET_CERTIFICATE)
+		return fault(error, "algorithms: HS ones have no certificates");
 	if (scheme_rules_fetch(rules) && jwt_hmac(rules))
 		return fault(error, "keys_url: keys of HS algorithms are "
 				    "secret");
@@ -402,6 +405,27 @@ check_jwt(const struct scheme_rules *rules, char *error)
 	if (scheme_has_part(rules, SCHEME_PART_HMAC) ||
 	    scheme_has_part(rules, SCHEME_PART_ID))
 		return fault(error, "claim: {hmac:…}, {id} are none");
+	return 0;
+}
+
+static int
+check_certificates(const struct scheme_rules *rules, char *error)
+{
+	bool used = rules->secret_encoding == SCHEME_SECRET_CERTIFICATE;
+
+	if (used && !scheme_is_asymmetric(rules->kind) &&
+	    rules->kind != SCHEME_KIND_JWT)
+		return fault(error, "secret_encoding: certificate is for "
+				    "public keys and jwt");
+	if (!used &&
+	    (rules->certificate_chain || rules->n_certificate_names > 0 ||
+		rules->n_certificate_oids > 0 ||
+		(rules->n_keys_from > 0 && scheme_is_asymmetric(rules->kind))))
+		return fault(error, "certificate_…, keys_from: need "
+				    "secret_encoding = certificate");
+	if (rules->has_keys_at != (rules->n_keys_from > 0))
+		return fault(error, "keys_at and keys_from: one without the "
+				    "other is of no use");
 	return 0;
 }
 
@@ -441,5 +465,7 @@ scheme_check(const struct scheme *scheme, char error[SCHEME_ERROR_SIZE])
 	} else if (check_token(rules, error)) {
 		return -1;
 	}
-	return check_jwt(rules, error) ? -1 : check_timestamp(rules, error);
+	if (check_jwt(rules, error) || check_certificates(rules, error))
+		return -1;
+	return check_timestamp(rules, error);
 }

@@ -188,6 +188,7 @@ parse_secret_encoding(struct scheme_parse *p, const char *value)
 	    [SCHEME_SECRET_BASE64URL] = "base64url",
 	    [SCHEME_SECRET_HEX] = "hex",
 	    [SCHEME_SECRET_PEM] = "pem",
+	    [SCHEME_SECRET_CERTIFICATE] = "certificate",
 	    [SCHEME_SECRET__MAX] = NULL,
 	};
 	int word = scheme_parse_word(p, words, value);
@@ -484,6 +485,10 @@ static const struct key keys[] = {
     {"max_age", false, scheme_parse_max_age},
     {"keys_url", false, scheme_parse_keys_url},
     {"keys_from", true, scheme_parse_keys_from},
+    {"keys_at", false, scheme_parse_keys_at},
+    {"certificate_chain", false, scheme_parse_certificate_chain},
+    {"certificate_name", true, scheme_parse_certificate_name},
+    {"certificate_oid", true, scheme_parse_certificate_oid},
     {"secret_encoding", false, parse_secret_encoding},
     {"secret_prefix", false, parse_secret_prefix},
     {"secret_suffix", false, parse_secret_suffix},

@@ -24,6 +24,20 @@ scheme_parse_algorithms(struct scheme_parse *p, const char *value)
 	return 0;
 }
 
+/* A name, or several with a bar between them; of an inner object OBJECT/NAME.
+ */
+static bool
+is_claim(const char *name)
+{
+	size_t len = strlen(name);
+
+	for (const char *c = name; *c != '\0'; c++)
+		if (strchr("/|", *c) &&
+		    (c == name || c[1] == '\0' || strchr("/|", c[1])))
+			return false;
+	return len > 0 && len <= SCHEME_CLAIM_MAX && !strchr(name, '~');
+}
+
 /* NAME, NAME=TEMPLATE or NAME?=TEMPLATE. */
 int
 scheme_parse_claim(struct scheme_parse *p, const char *value)
@@ -37,10 +51,10 @@ scheme_parse_claim(struct scheme_parse *p, const char *value)
 		return scheme_fault(p, "at most %d", SCHEME_RULES_MAX);
 	claim->unless_empty = equals && len > 0 && equals[-1] == '?';
 	len -= claim->unless_empty;
-	if (len == 0 || len > SCHEME_CLAIM_MAX || strcspn(value, "/~") < len ||
-	    (equals && equals[1] == '\0'))
-		return scheme_fault(p, "`%s` is no NAME or NAME=VALUE", value);
 	claim->name = scheme_copy(p, value, len);
+	if (claim->name &&
+	    (!is_claim(claim->name) || (equals && equals[1] == '\0')))
+		return scheme_fault(p, "`%s` is no NAME or NAME=VALUE", value);
 	if (equals)
 		claim->template = scheme_parse_template(p, equals + 1);
 	rules->n_claims++;

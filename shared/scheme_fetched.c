@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "scheme_jwt.h"
+#include "scheme_x509.h"
 
 static const char https[] = "https://";
 
@@ -182,6 +183,7 @@ scheme_url_allowed(const struct scheme *scheme, const char *url)
 struct scheme_fetched *
 scheme_fetched_new(const void *bytes, size_t len, char error[SCHEME_ERROR_SIZE])
 {
+	static const char certificate[] = "-----BEGIN CERTIFICATE-----";
 	struct scheme_fetched *fetched = calloc(1, sizeof(*fetched));
 
 	if (fetched)
@@ -195,10 +197,14 @@ scheme_fetched_new(const void *bytes, size_t len, char error[SCHEME_ERROR_SIZE])
 	memcpy(fetched->key.p, bytes, len);
 	fetched->key.p[len] = '\0';
 	fetched->key.len = len;
-	if (scheme_jwt_public(&fetched->key) == 0)
+	if (memmem(bytes, len, certificate, strlen(certificate)))
+		fetched->key.chain = scheme_x509_read(bytes, len);
+	else if (scheme_jwt_public(&fetched->key) == 0)
+		return fetched;
+	if (fetched->key.chain)
 		return fetched;
 	(void)snprintf(error, SCHEME_ERROR_SIZE,
-	    "no JWK set with a key in it, no public key in PEM");
+	    "no JWK set with a key in it, no public key or certificate in PEM");
 	scheme_fetched_unref(fetched);
 	return NULL;
 }
@@ -216,6 +222,7 @@ scheme_fetched_unref(struct scheme_fetched *fetched)
 	if (!fetched || atomic_fetch_sub(&fetched->refs, 1) > 1)
 		return;
 	scheme_jwt_clear(&fetched->key);
+	scheme_x509_clear(&fetched->key);
 	free(fetched->key.p);
 	free(fetched);
 }

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include <openssl/evp.h>
+#include <openssl/x509.h>
 
 #include "buf.h"
 #include "codec.h"
@@ -31,14 +32,15 @@ enum {
 	SCHEME_RULES_MAX = 8,       /* handshakes; conditions of one rule */
 	SCHEME_HEADERS_MAX = 4,     /* of one handshake's answer */
 	SCHEME_SIGNATURES_MAX = 32, /* of one request */
-	SCHEME_CLAIM_MAX = 64,      /* bytes of a claim's name */
+	SCHEME_CLAIM_MAX = 128,     /* bytes of a claim's name */
 	SCHEME_ANSWER_MAX = 2048,   /* bytes a handshake answers at most */
 	SCHEME_WORD_MAX = 128,      /* bytes of a scheme_word */
-	SCHEME_FROM_MAX = 4,        /* keys_from of one scheme */
+	SCHEME_FROM_MAX = 12,       /* keys_from of one scheme */
 };
 
 struct scheme_maker; /* scheme_text.h */
 struct scheme_words;
+struct scheme_trust; /* scheme_x509.h */
 
 enum scheme_kind {
 	SCHEME_KIND_UNSET,
@@ -175,6 +177,7 @@ enum scheme_secret_encoding {
 	SCHEME_SECRET_BASE64URL,
 	SCHEME_SECRET_HEX,
 	SCHEME_SECRET_PEM,
+	SCHEME_SECRET_CERTIFICATE,
 	SCHEME_SECRET__MAX
 };
 
@@ -223,6 +226,13 @@ struct scheme_rules {
 	const char *keys_url; /* NULL: its keys are secrets */
 	const char *keys_from[SCHEME_FROM_MAX];
 	size_t n_keys_from;
+	bool has_keys_at;
+	struct scheme_place keys_at; /* of the URL of a certificate */
+	bool certificate_chain;
+	const char *certificate_names[SCHEME_RULES_MAX];
+	size_t n_certificate_names;
+	const char *certificate_oids[SCHEME_RULES_MAX];
+	size_t n_certificate_oids;
 
 	enum scheme_secret_encoding secret_encoding;
 	const char *secret_prefix; /* "" */
@@ -400,6 +410,8 @@ struct scheme_key {
 	bool can_sign;
 	struct scheme_jwk *jwks; /* kind jwt: public keys */
 	size_t n_jwks;
+	struct scheme_trust *trust; /* certificates as secrets */
+	STACK_OF(X509) * chain;     /* of a URL: the signer first */
 };
 
 struct scheme_keys {
@@ -415,7 +427,7 @@ struct scheme_keys {
 
 struct scheme_fetched {
 	atomic_uint refs;
-	struct scheme_key key; /* `p` and `len`: the bytes; `jwks` */
+	struct scheme_key key; /* `p` and `len`: the bytes; `jwks` or `chain` */
 };
 
 /* Whether keys of this scheme itself come from URLs. */
@@ -448,6 +460,8 @@ struct scheme_proof {
 	struct scheme_signature signatures[SCHEME_SIGNATURES_MAX];
 	size_t n_signatures;
 	struct scheme_verdict *verdict;
+	/* what certificates of a URL must lead to; NULL: the URL is enough */
+	const struct scheme_key *trusted;
 	size_t group; /* of the signature's text, the one looked at */
 	size_t n_groups;
 

@@ -9,6 +9,8 @@
 #include <openssl/hmac.h>
 #include <openssl/rsa.h>
 
+#include "scheme_x509.h"
+
 enum { SECONDS_DIGITS_MAX = 12, PARTS = 3 };
 
 /* A token taken apart; nothing of it is trusted. */
@@ -28,16 +30,24 @@ clear_token(struct token *token)
 	buf_clear(&token->kid);
 }
 
+static bool
+brings_chain(const struct scheme_rules *rules)
+{
+	return rules->secret_encoding == SCHEME_SECRET_CERTIFICATE;
+}
+
 /* ---- reading ---- */
 
 /* Take the three parts out of a text.  base64url without padding (RFC 7515, 2).
  */
 static enum scheme_result
-split(const char *p, size_t len, struct token *token)
+split(const struct scheme_rules *rules, const char *p, size_t len,
+    struct token *token)
 {
 	const char *end = p + len;
 
-	if (len > SCHEME_JWT_MAX)
+	if (len > (size_t)(brings_chain(rules) ? SCHEME_JWT_CHAIN_MAX
+					       : SCHEME_JWT_MAX))
 		return SCHEME_BAD_FORMAT;
 	token->text = p;
 	for (size_t i = 0; i < PARTS; i++) {
@@ -86,7 +96,9 @@ read_header(const struct scheme_rules *rules, struct token *token)
 	for (size_t i = 0; i < 3; i++)
 		(void)jsonpick_compile(names[i], &pointers[i]);
 	/* what crit lists must be understood, and nothing is */
-	if (token->part[0].len > SCHEME_JWT_HEADER_MAX ||
+	if (token->part[0].len > (size_t)(brings_chain(rules)
+					      ? SCHEME_JWT_X5C_MAX
+					      : SCHEME_JWT_HEADER_MAX) ||
 	    jsonpick_scan(
 		token->part[0].p, token->part[0].len, pointers, 3, values) ||
 	    values[0].kind != JSONPICK_STRING ||
@@ -232,11 +244,35 @@ is_meant(const struct token *token, const struct scheme_jwk *jwk)
 	       strcmp(jwk->kid, token->kid.p) == 0;
 }
 
+/* Under the certificate that the token brings along. */
 static enum scheme_result
-check_signature(const struct token *token, const struct scheme_key *key)
+check_x5c(struct scheme_proof *proof, const struct token *token,
+    const struct scheme_key *key)
+{
+	STACK_OF(X509) *chain = scheme_x509_x5c(&token->part[0]);
+	enum scheme_result result = scheme_x509_check(proof, key, chain);
+
+	if (result == SCHEME_OK) {
+		EVP_PKEY *pkey = X509_get0_pubkey(sk_X509_value(chain, 0));
+
+		result = scheme_jwt_fits(token->algorithm, pkey)
+			     ? check_jwk(token, pkey)
+			     : SCHEME_BAD_CERTIFICATE;
+	}
+	if (result == SCHEME_BAD_CERTIFICATE)
+		proof->verdict->where = "x5c";
+	sk_X509_pop_free(chain, X509_free);
+	return result;
+}
+
+static enum scheme_result
+check_signature(struct scheme_proof *proof, const struct token *token,
+    const struct scheme_key *key)
 {
 	enum scheme_result result = SCHEME_NO_SUCH_KEY;
 
+	if (key->trust)
+		return check_x5c(proof, token, key);
 	if (scheme_jwt_is_hmac(token->algorithm))
 		return key->n_jwks > 0 ? SCHEME_NO_SUCH_KEY
 				       : check_hmac(token, key);
@@ -258,9 +294,9 @@ static const char *const times[TIMES] = {"exp", "nbf", "iat"};
 static void
 point_at(const char *name, struct jsonpick_pointer *pointer)
 {
-	char text[SCHEME_CLAIM_MAX + 2] = "/";
+	char text[SCHEME_CLAIM_MAX + 2];
 
-	strncat(text, name, SCHEME_CLAIM_MAX);
+	(void)snprintf(text, sizeof(text), "/%s", name);
 	(void)jsonpick_compile(text, pointer);
 }
 
@@ -377,11 +413,36 @@ check_audiences(struct scheme_proof *proof, const struct scheme_claim *claim,
 	return result;
 }
 
+/* The first that is there of NAME|NAME…. */
+static void
+find_first(
+    const char *names, const struct buf *payload, struct jsonpick_value *value)
+{
+	char name[SCHEME_CLAIM_MAX + 1];
+	struct jsonpick_pointer pointer;
+	size_t len;
+
+	do {
+		len = strcspn(names, "|");
+		(void)snprintf(name, sizeof(name), "%.*s", (int)len, names);
+		point_at(name, &pointer);
+		(void)jsonpick_scan(
+		    payload->p, payload->len, &pointer, 1, value);
+		names += len + (names[len] == '|');
+	} while (*names != '\0' && value->kind == JSONPICK_NONE);
+}
+
 static enum scheme_result
 check_claim(struct scheme_proof *proof, const struct scheme_claim *claim,
     const struct jsonpick_value *value, const struct buf *payload)
 {
+	struct jsonpick_value other;
+
 	proof->verdict->where = claim->name;
+	if (strchr(claim->name, '|')) {
+		find_first(claim->name, payload, &other);
+		value = &other;
+	}
 	if (value->kind == JSONPICK_NONE)
 		return claim->unless_empty && proof->look.request->body_len == 0
 			   ? SCHEME_OK
@@ -420,12 +481,13 @@ scheme_jwt_check(struct scheme_proof *proof, const struct scheme_key *key,
     const struct scheme_signature *signature)
 {
 	struct token token = {0};
-	enum scheme_result result = split(signature->p, signature->len, &token);
+	enum scheme_result result =
+	    split(proof->rules, signature->p, signature->len, &token);
 
 	if (result == SCHEME_OK)
 		result = read_header(proof->rules, &token);
 	if (result == SCHEME_OK)
-		result = check_signature(&token, key);
+		result = check_signature(proof, &token, key);
 	if (result == SCHEME_OK)
 		result = check_claims(proof, &token.part[1]);
 	clear_token(&token);
@@ -434,12 +496,14 @@ scheme_jwt_check(struct scheme_proof *proof, const struct scheme_key *key,
 
 enum scheme_result
 scheme_jwt_claim(
-    const char *token, size_t len, const char *name, struct buf *out)
+    const struct scheme_proof *proof, const char *name, struct buf *out)
 {
+	const struct scheme_signature *token = &proof->signatures[0];
 	struct token parts = {0};
 	struct jsonpick_pointer pointer;
 	struct jsonpick_value value;
-	enum scheme_result result = split(token, len, &parts);
+	enum scheme_result result =
+	    split(proof->rules, token->p, token->len, &parts);
 
 	if (result == SCHEME_OK) {
 		point_at(name, &pointer);

@@ -8,7 +8,8 @@
  *
  * A secret is a public key (PEM), a set of them (JWK set, RFC 7517) of which
  * the token's kid chooses one, or anything else the key of an HMAC.  Keys that
- * come over the network are one of the first two.
+ * come over the network are one of the first two.  Where secrets are
+ * certificates (scheme_x509.h) the token brings its own along, in x5c.
  */
 
 #ifndef SHARED_SCHEME_JWT_H
@@ -19,6 +20,8 @@
 enum {
 	SCHEME_JWT_MAX = 16384,       /* bytes of a token */
 	SCHEME_JWT_HEADER_MAX = 4096, /* of its header */
+	SCHEME_JWT_CHAIN_MAX = 65536, /* of a token with certificates */
+	SCHEME_JWT_X5C_MAX = 32768,   /* of its header */
 	SCHEME_JWKS_MAX = 32,         /* keys of a set */
 };
 
@@ -59,8 +62,9 @@ void scheme_jwt_clear(struct scheme_key *key);
 enum scheme_result scheme_jwt_check(struct scheme_proof *proof,
     const struct scheme_key *key, const struct scheme_signature *token);
 
-/* A claim of a token that has been verified: SCHEME_OK or not there. */
+/* A claim of a token that has been verified, the first of the proof's
+ * signatures: SCHEME_OK or not there. */
 enum scheme_result scheme_jwt_claim(
-    const char *token, size_t len, const char *name, struct buf *out);
+    const struct scheme_proof *proof, const char *name, struct buf *out);
 
 #endif

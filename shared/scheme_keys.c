@@ -14,6 +14,7 @@
 #include <openssl/x509.h>
 
 #include "scheme_jwt.h"
+#include "scheme_x509.h"
 
 enum { RSA_BITS_MIN = 2048, ED25519_KEY_LEN = 32, EC_BITS = 256 };
 
@@ -70,7 +71,8 @@ static bool
 is_plain(const struct scheme_rules *rules, const char *p, size_t len)
 {
 	if (rules->secret_encoding == SCHEME_SECRET_TEXT ||
-	    rules->secret_encoding == SCHEME_SECRET_PEM)
+	    rules->secret_encoding == SCHEME_SECRET_PEM ||
+	    rules->secret_encoding == SCHEME_SECRET_CERTIFICATE)
 		return true;
 	return (scheme_is_asymmetric(rules->kind) ||
 		   rules->kind == SCHEME_KIND_JWT) &&
@@ -276,6 +278,19 @@ check_public(const struct scheme_rules *rules, const EVP_PKEY *pkey,
 
 /* ---- all together ---- */
 
+/* Whether a secret says what certificates are trusted; one public key in PEM,
+ * or a private one to sign with, may stand in for them. */
+static bool
+is_certificate(const struct scheme_rules *rules, const struct scheme_key *key)
+{
+	static const char key_end[] = " KEY-----";
+
+	if (rules->secret_encoding != SCHEME_SECRET_CERTIFICATE)
+		return false;
+	return !scheme_is_asymmetric(rules->kind) ||
+	       !memmem(key->p, key->len, key_end, strlen(key_end));
+}
+
 /* Make a secret the next key.  `i` is its number, for the error. */
 static int
 prepare(const struct scheme_rules *rules, struct scheme_keys *keys,
@@ -287,6 +302,7 @@ prepare(const struct scheme_rules *rules, struct scheme_keys *keys,
 	    [SCHEME_SECRET_BASE64URL] = "base64url",
 	    [SCHEME_SECRET_HEX] = "hex",
 	    [SCHEME_SECRET_PEM] = "PEM",
+	    [SCHEME_SECRET_CERTIFICATE] = "a certificate",
 	};
 	struct scheme_key *key = &keys->v[keys->n];
 	const char *after = rules->secret_prefix;
@@ -299,7 +315,10 @@ prepare(const struct scheme_rules *rules, struct scheme_keys *keys,
 		return fault(error, i, "is empty");
 	if (rules->kind == SCHEME_KIND_BASIC && !memchr(key->p, ':', key->len))
 		return fault(error, i, "is not user:password");
-	if (rules->kind == SCHEME_KIND_HMAC) {
+	if (is_certificate(rules, key)) {
+		if (scheme_x509_prepare(key, &after))
+			return fault(error, i, "%s", after);
+	} else if (rules->kind == SCHEME_KIND_HMAC) {
 		if (add_macs(rules, keys->hmac, key))
 			return fault(error, i, "could not be prepared");
 	} else if (rules->kind == SCHEME_KIND_JWT) {
@@ -321,6 +340,7 @@ clear_key(struct scheme_key *key)
 		EVP_MAC_CTX_free(key->mac[hash]);
 	EVP_PKEY_free(key->pkey);
 	scheme_jwt_clear(key);
+	scheme_x509_clear(key);
 	if (key->p)
 		OPENSSL_cleanse(key->p, key->len);
 	free(key->p);
@@ -357,10 +377,17 @@ open_keys(const struct scheme_rules *rules, const struct given *given,
 
 	if (!keys)
 		return NULL;
-	keys->fetched = given->n == 0 && scheme_rules_fetch(rules);
+	keys->fetched = given->n == 0 && scheme_rules_fetch(rules) &&
+			!rules->certificate_chain;
 	keys->v = calloc(given->n + 1, sizeof(*keys->v));
 	keys->hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
 	if (!keys->v || !keys->hmac) {
+		free_set(keys);
+		return NULL;
+	}
+	/* without a secret a chain leads to what this system trusts */
+	if (given->n == 0 && rules->certificate_chain &&
+	    scheme_x509_trust_system(&keys->v[keys->n++]) != 0) {
 		free_set(keys);
 		return NULL;
 	}

@@ -167,8 +167,7 @@ at_claim(struct scheme_look *look, const char *name, struct scheme_text *text)
 	scheme_look_init(&proof.look, look->rules, look->request);
 	result = scheme_take(&proof);
 	if (result == SCHEME_OK)
-		result = scheme_jwt_claim(proof.signatures[0].p,
-		    proof.signatures[0].len, name, &text->own);
+		result = scheme_jwt_claim(&proof, name, &text->own);
 	for (size_t i = 0; i < proof.n_texts; i++)
 		scheme_text_clear(&proof.texts[i]);
 	scheme_look_clear(&proof.look);

@@ -63,6 +63,12 @@ int scheme_parse_max_age(struct scheme_parse *p, const char *value);
 int scheme_parse_keys_url(struct scheme_parse *p, const char *value);
 int scheme_parse_keys_from(struct scheme_parse *p, const char *value);
 
+/* What is asked of certificates, and where their URL stands (scheme_x509.c). */
+int scheme_parse_keys_at(struct scheme_parse *p, const char *value);
+int scheme_parse_certificate_chain(struct scheme_parse *p, const char *value);
+int scheme_parse_certificate_name(struct scheme_parse *p, const char *value);
+int scheme_parse_certificate_oid(struct scheme_parse *p, const char *value);
+
 /* The character a word stands for (comma, equals …), or -1 with a fault. */
 int scheme_parse_separator(struct scheme_parse *p, const char *value);
 

@@ -7,6 +7,7 @@
 
 #include "clock.h"
 #include "scheme_jwt.h"
+#include "scheme_x509.h"
 
 enum {
 	DIGITS_MAX = 15,
@@ -246,7 +247,7 @@ make_message(struct scheme_proof *proof)
 }
 
 static enum scheme_result
-check_public(struct scheme_proof *proof, const struct scheme_key *key,
+check_public(struct scheme_proof *proof, EVP_PKEY *pkey,
     const struct scheme_signature *signature)
 {
 	const EVP_MD *md = proof->rules->kind == SCHEME_KIND_ED25519
@@ -259,7 +260,7 @@ check_public(struct scheme_proof *proof, const struct scheme_key *key,
 	if (result == SCHEME_OK)
 		result = make_message(proof);
 	if (result == SCHEME_OK &&
-	    (!ctx || EVP_DigestVerifyInit(ctx, NULL, md, NULL, key->pkey) != 1))
+	    (!ctx || EVP_DigestVerifyInit(ctx, NULL, md, NULL, pkey) != 1))
 		result = SCHEME_ERROR;
 	if (result == SCHEME_OK &&
 	    EVP_DigestVerify(ctx, (const unsigned char *)bytes.p, bytes.len,
@@ -270,6 +271,82 @@ check_public(struct scheme_proof *proof, const struct scheme_key *key,
 	EVP_MD_CTX_free(ctx);
 	buf_clear(&bytes);
 	return result;
+}
+
+/* ---- certificates ---- */
+
+static enum scheme_result
+refuse_certificate(struct scheme_proof *proof)
+{
+	proof->verdict->where = "certificate";
+	return SCHEME_BAD_CERTIFICATE;
+}
+
+/* Under what a URL had: a signer's certificate, and those above it. */
+static enum scheme_result
+check_chain(struct scheme_proof *proof, const struct scheme_key *key,
+    const struct scheme_signature *signature)
+{
+	struct buf bytes = {0};
+	enum scheme_result result = decode(proof, signature, &bytes);
+
+	buf_clear(&bytes);
+	if (result != SCHEME_OK)
+		return result;
+	if (!key->chain)
+		return SCHEME_NO_SUCH_KEY;
+	result = scheme_x509_check(proof, proof->trusted, key->chain);
+	if (result != SCHEME_OK)
+		return result == SCHEME_BAD_CERTIFICATE
+			   ? refuse_certificate(proof)
+			   : result;
+	return check_public(
+	    proof, X509_get0_pubkey(sk_X509_value(key->chain, 0)), signature);
+}
+
+/* The URL that the request names; "" for none. */
+static enum scheme_result
+check_named(
+    struct scheme_proof *proof, const struct scheme_signature *signature)
+{
+	const struct scheme_place *at = &proof->rules->keys_at;
+	struct scheme_text url = {0};
+	enum scheme_result result = scheme_look_at(&proof->look, at, &url);
+
+	proof->verdict->where = at->name;
+	if (result == SCHEME_OK)
+		result = strlen(url.p) == url.len
+			     ? scheme_check_fetched(
+				   proof, url.p, check_chain, signature)
+			     : SCHEME_BAD_FORMAT;
+	scheme_text_clear(&url);
+	return result;
+}
+
+/* Under the signers among the certificates of a secret, or the one that a URL
+ * has, which leads to them. */
+static enum scheme_result
+check_trusted(struct scheme_proof *proof, const struct scheme_key *key,
+    const struct scheme_signature *signature)
+{
+	enum scheme_result result = SCHEME_BAD_CERTIFICATE;
+
+	for (size_t i = 0; i < scheme_x509_count(key); i++) {
+		EVP_PKEY *pkey = scheme_x509_signer(proof, key, i);
+
+		if (pkey)
+			result = check_public(proof, pkey, signature);
+		if (result != SCHEME_MISMATCH &&
+		    result != SCHEME_BAD_CERTIFICATE)
+			return result;
+	}
+	if (proof->rules->certificate_chain && proof->rules->has_keys_at &&
+	    result == SCHEME_BAD_CERTIFICATE) {
+		proof->trusted = key;
+		return check_named(proof, signature);
+	}
+	return result == SCHEME_BAD_CERTIFICATE ? refuse_certificate(proof)
+						: result;
 }
 
 static enum scheme_result
@@ -308,8 +385,10 @@ check_one(struct scheme_proof *proof, const struct scheme_key *key,
 		return check_token(proof, key, signature);
 	if (proof->rules->kind == SCHEME_KIND_JWT)
 		return scheme_jwt_check(proof, key, signature);
+	if (key->trust)
+		return check_trusted(proof, key, signature);
 	if (scheme_is_asymmetric(proof->rules->kind))
-		return check_public(proof, key, signature);
+		return check_public(proof, key->pkey, signature);
 	return check_digest(proof, key, signature);
 }
 
@@ -321,8 +400,13 @@ check_by_url(struct scheme_proof *proof)
 
 	proof->verdict->secrets_tried = 1;
 	for (size_t i = 0; i < proof->n_signatures; i++) {
-		enum scheme_result result = scheme_check_fetched(proof,
-		    proof->rules->keys_url, check_one, &proof->signatures[i]);
+		const struct scheme_signature *signature =
+		    &proof->signatures[i];
+		enum scheme_result result =
+		    proof->rules->has_keys_at
+			? check_named(proof, signature)
+			: scheme_check_fetched(proof, proof->rules->keys_url,
+			      check_one, signature);
 
 		if (result == SCHEME_OK || result == SCHEME_ERROR ||
 		    result == SCHEME_NO_KEY_YET)

@@ -6,6 +6,32 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const struct scheme *
+look_up(void *arg, const char *name)
+{
+	(void)arg;
+	return scheme_builtin(name);
+}
+
+/* What a vector says that stands at a URL; looking again finds the same. */
+static struct scheme_fetched *
+fetch(void *arg, const char *url, bool again)
+{
+	struct vector *v = arg;
+	const char *text = json_string_value(json_object_get(v->urls, url));
+	char error[SCHEME_ERROR_SIZE];
+
+	(void)again;
+	if (!text)
+		return NULL;
+	if (v->fetched_from != text) {
+		scheme_fetched_unref(v->fetched);
+		v->fetched = scheme_fetched_new(text, strlen(text), error);
+		v->fetched_from = text;
+	}
+	return v->fetched ? scheme_fetched_ref(v->fetched) : NULL;
+}
+
 struct scheme *
 vectors_scheme(const json_t *example)
 {
@@ -26,6 +52,8 @@ vectors_scheme(const json_t *example)
 		if (scheme_set(scheme, "param", text, error))
 			fail_msg("%s: %s", name, error);
 	}
+	if (scheme_link(scheme, look_up, NULL, error) != 0)
+		fail_msg("%s: %s", name, error);
 	return scheme;
 }
 
@@ -116,6 +144,9 @@ vectors_read(struct vector *v, const json_t *object)
 	v->request.now_ms =
 	    json_integer_value(json_object_get(object, "now")) * 1000;
 	v->valid = json_is_true(json_object_get(object, "valid"));
+	v->request.fetch = fetch;
+	v->request.fetch_arg = v;
+	v->urls = json_object_get(object, "urls");
 	vectors_headers(v, json_object_get(object, "headers"));
 	read_secrets(v, object);
 }
@@ -123,6 +154,7 @@ vectors_read(struct vector *v, const json_t *object)
 void
 vectors_clear(struct vector *v)
 {
+	scheme_fetched_unref(v->fetched);
 	scheme_keys_free(v->keys);
 	scheme_free(v->own);
 	for (size_t i = 0; i < v->request.n_headers; i++)

@@ -31,6 +31,9 @@ struct vector {
 	struct scheme_header headers[VECTORS_HEADERS_MAX];
 	struct scheme_request request;
 	char *url;
+	const json_t *urls;             /* what stands at them, or NULL */
+	struct scheme_fetched *fetched; /* of the last that was asked for */
+	const char *fetched_from;
 	bool valid;
 };
 
