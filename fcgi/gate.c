@@ -11,6 +11,7 @@
 #include "../shared/clock.h"
 #include "../shared/log.h"
 #include "ingest.h"
+#include "keyring.h"
 #include "link.h"
 #include "params.h"
 #include "rejected.h"
@@ -21,12 +22,14 @@ enum {
 	DRAIN_MS = 1000, /* for a body that nobody will look at */
 	DRAIN_BYTES = 8 << 20,
 	START_MS = 500, /* for a link to come up */
+	KEYS_PART = 60, /* percent of answer_within, for keys to come */
 };
 
 struct gate {
 	pthread_mutex_t mutex; /* of `snapshot` */
 	struct snapshot *snapshot;
 	struct tallies *tallies;
+	struct keyring *keyring;
 	struct link *link;
 	atomic_bool draining;
 };
@@ -38,7 +41,9 @@ struct request {
 	struct snapshot *snapshot;
 	struct params params;
 	struct ingest ingest;
+	struct keyring_want want;
 	int64_t begun_us;
+	int64_t read_ms;  /* boot clock: when its body was there */
 	bool has_body;    /* it was read */
 	size_t bytes;     /* of the body */
 	const void *body; /* while it is being judged, else NULL */
@@ -164,6 +169,7 @@ request_free(struct request *request)
 {
 	request->front->ops->close(request->front);
 	ingest_clear(&request->ingest);
+	keyring_forget(&request->want);
 	params_clear(&request->params);
 	snapshot_unref(request->snapshot);
 	free(request);
@@ -312,7 +318,7 @@ store(struct request *request)
 	const struct config *config = snapshot_config(request->snapshot);
 	enum link_push pushed =
 	    link_push(request->gate->link, &request->ingest.event, request,
-		clock_boot_ms() + config->gateway.answer_within_ms);
+		request->read_ms + config->gateway.answer_within_ms);
 
 	if (pushed == LINK_PUSHED)
 		return;
@@ -360,6 +366,25 @@ answer_handshake(struct request *request)
 	request_end(request, &answer);
 }
 
+/* Keys that have to come from the network: wait for them, for a part of the
+ * time there is, and verify again. */
+static enum ingest_step
+with_keys(struct request *request, enum ingest_step step)
+{
+	const struct config *config = snapshot_config(request->snapshot);
+	int64_t until = request->read_ms +
+			config->gateway.answer_within_ms * KEYS_PART / 100;
+
+	if (step != INGEST_REFUSE || request->want.url == NULL ||
+	    request->ingest.refusal != REFUSAL_NO_KEYS)
+		return step;
+	link_poke(request->gate->link);
+	if (!keyring_wait(&request->want, until))
+		return step;
+	return ingest_body(
+	    &request->ingest, request->body, request->bytes, clock_wall_ms());
+}
+
 static void
 serve_body(struct request *request)
 {
@@ -367,9 +392,13 @@ serve_body(struct request *request)
 	void *body = read_body(request);
 
 	request->body = body;
+	request->read_ms = clock_boot_ms();
+	request->ingest.fetch = keyring_give;
+	request->ingest.fetch_arg = &request->want;
 	if (body != NULL)
 		step = ingest_body(
 		    &request->ingest, body, request->bytes, clock_wall_ms());
+	step = with_keys(request, step);
 	if (step == INGEST_STORE) {
 		request->body = NULL;
 		log_plain(request);
@@ -425,6 +454,7 @@ gate_serve(struct gate *gate, struct front *front)
 	request->front = front;
 	request->snapshot = current(gate);
 	request->ingest = (struct ingest){0};
+	request->want = (struct keyring_want){.keyring = gate->keyring};
 	request->begun_us = clock_boot_us();
 	request->has_body = false;
 	request->bytes = 0;
@@ -461,7 +491,9 @@ gate_new(struct config *config)
 	struct link_options options = {.config = config,
 	    .answer = answered,
 	    .counters = counters,
-	    .second = each_second};
+	    .second = each_second,
+	    .asks = keyring_ask,
+	    .blob = keyring_take};
 
 	if (gate == NULL)
 		return NULL;
@@ -471,7 +503,11 @@ gate_new(struct config *config)
 	if (gate->tallies != NULL)
 		gate->snapshot = snapshot_new(config, gate->tallies);
 	options.arg = gate->tallies;
-	if (gate->snapshot != NULL)
+	gate->keyring = keyring_new((size_t)config->gateway.threads / 2);
+	options.asks_arg = gate->keyring;
+	if (gate->keyring != NULL)
+		keyring_use(gate->keyring, config);
+	if (gate->snapshot != NULL && gate->keyring != NULL)
 		gate->link = link_start(&options);
 	else
 		log_error("no_memory", log_str("for", "start"));
@@ -497,6 +533,7 @@ gate_reload(struct gate *gate, struct config *config)
 	gate->snapshot = new;
 	(void)pthread_mutex_unlock(&gate->mutex);
 	snapshot_unref(old);
+	keyring_use(gate->keyring, config);
 	link_reload(gate->link, config);
 	return 0;
 }
@@ -518,6 +555,7 @@ gate_free(struct gate *gate)
 		    gate->tallies, INT64_MAX, log_refusals_left_out);
 	snapshot_unref(gate->snapshot);
 	tallies_free(gate->tallies);
+	keyring_free(gate->keyring);
 	(void)pthread_mutex_destroy(&gate->mutex);
 	free(gate);
 }

@@ -370,7 +370,9 @@ ingest_body(
 	    .n_headers = params->n_headers,
 	    .body = body,
 	    .body_len = len,
-	    .now_ms = wall_ms};
+	    .now_ms = wall_ms,
+	    .fetch = ingest->fetch,
+	    .fetch_arg = ingest->fetch_arg};
 	enum ingest_step step;
 
 	ingest->wall_ms = wall_ms;

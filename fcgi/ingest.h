@@ -33,6 +33,8 @@ enum { INGEST_REMOTE_SIZE = 64 };
 struct ingest {
 	const struct snapshot *snapshot;
 	const struct params *params;
+	scheme_fetch_fn *fetch; /* to be set after the head */
+	void *fetch_arg;
 	struct target target;
 	const struct config_source *source; /* NULL: none found */
 	char remote[INGEST_REMOTE_SIZE];    /* the sender's address, or "" */
@@ -54,7 +56,8 @@ struct ingest {
 enum ingest_step ingest_head(struct ingest *ingest,
     const struct snapshot *snapshot, const struct params *params);
 
-/* Returns STORE, HANDSHAKE or REFUSE.  `body` is borrowed by ->event. */
+/* Returns STORE, HANDSHAKE or REFUSE.  `body` is borrowed by ->event.  After
+ * REFUSAL_NO_KEYS it may be called once more. */
 enum ingest_step ingest_body(
     struct ingest *ingest, const void *body, size_t len, int64_t wall_ms);
 

@@ -41,6 +41,7 @@ struct link {
 	atomic_size_t parked;
 	atomic_size_t parked_bytes;
 	atomic_bool ready;
+	atomic_bool poked;
 	_Atomic int64_t seen_ms; /* a worker's last word */
 
 	/* the thread's own */
@@ -53,6 +54,9 @@ struct link {
 	link_counters_fn *counters;
 	link_second_fn *second;
 	void *arg; /* of these two */
+	link_asks_fn *asks;
+	link_blob_fn *blob;
+	void *asks_arg; /* of these two */
 	zmq_pollitem_t *items;
 	int64_t now_ms;
 	int64_t ticked_ms;
@@ -88,6 +92,15 @@ on_heard(void *arg, struct peer *peer)
 	atomic_store(&link->seen_ms, link->now_ms);
 }
 
+static void
+on_blob(void *arg, const struct wire_blob *blob)
+{
+	struct link *link = arg;
+
+	if (link->blob != NULL)
+		link->blob(link->asks_arg, blob);
+}
+
 static json_t *
 describe(void *arg, struct tally_cursor *told)
 {
@@ -112,6 +125,7 @@ take_peer(struct link *link, const struct config_worker *worker)
 	const struct peer_handler handler = {.arg = link,
 	    .acked = on_acked,
 	    .lost = on_lost,
+	    .blob = on_blob,
 	    .heard = on_heard,
 	    .describe = describe};
 
@@ -290,7 +304,10 @@ tick(struct link *link)
 		link->expired_ms = link->now_ms;
 		waiters_expire(waiters, link->now_ms);
 		link->second(link->arg);
+		atomic_store(&link->poked, true);
 	}
+	if (atomic_exchange(&link->poked, false) && link->asks != NULL)
+		link->asks(link->asks_arg, link);
 }
 
 static bool
@@ -417,6 +434,27 @@ link_tell(struct link *link, struct buf *frame)
 }
 
 void
+link_poke(struct link *link)
+{
+	atomic_store(&link->poked, true);
+	wake(link);
+}
+
+int
+link_ask(struct link *link, const struct buf *frame, size_t n)
+{
+	const struct waiters *waiters = &link->waiters;
+
+	for (size_t i = 0; i < waiters->n_peers; i++)
+		if (peer_ask(
+			waiters->peers[(n + i) % waiters->n_peers], frame) == 0)
+			return 0;
+	/* no wake: the next tick will do */
+	atomic_store(&link->poked, true);
+	return -1;
+}
+
+void
 link_reload(struct link *link, struct config *config)
 {
 	struct config *old;
@@ -484,6 +522,10 @@ prepare(struct link *link, const struct link_options *options)
 	link->counters = options->counters;
 	link->second = options->second;
 	link->arg = options->arg;
+	link->asks = options->asks;
+	link->blob = options->blob;
+	link->asks_arg = options->asks_arg;
+	atomic_init(&link->poked, true);
 	atomic_init(&link->parked, 0);
 	atomic_init(&link->parked_bytes, 0);
 	atomic_init(&link->ready, false);

@@ -18,6 +18,7 @@
 #include "../shared/buf.h"
 #include "../shared/config.h"
 #include "../shared/event.h"
+#include "../shared/wire.h"
 #include "tally.h"
 
 struct link;
@@ -48,12 +49,22 @@ typedef json_t *link_counters_fn(void *arg, struct tally_cursor *cursor);
 /* Called on the link thread, each second. */
 typedef void link_second_fn(void *arg);
 
+/* Called on the link thread each second and soon after link_poke(): the place
+ * for link_ask(). */
+typedef void link_asks_fn(void *arg, struct link *link);
+
+/* What a worker answers to one.  On the link thread; it lives for the call. */
+typedef void link_blob_fn(void *arg, const struct wire_blob *blob);
+
 struct link_options {
 	struct config *config; /* a reference is taken */
 	link_answer_fn *answer;
 	link_counters_fn *counters;
 	link_second_fn *second;
 	void *arg; /* of the two before */
+	link_asks_fn *asks;
+	link_blob_fn *blob;
+	void *asks_arg; /* of the two before; both may be NULL */
 };
 
 /* Start the thread.  NULL, logged. */
@@ -81,6 +92,13 @@ enum link_push link_push(struct link *link, const struct event *event,
  * else is to be told; nothing is waited for.  Takes what is in `frame`.  From
  * any thread. */
 void link_tell(struct link *link, struct buf *frame);
+
+/* Have `asks` called.  From any thread. */
+void link_poke(struct link *link);
+
+/* Send an ASK to the n-th of the workers whose links are up, counted round.
+ * 0, or -1 when there is none: `asks` is called again soon.  In `asks` only. */
+int link_ask(struct link *link, const struct buf *frame, size_t n);
 
 /* Use another configuration (workers may come and go). */
 void link_reload(struct link *link, struct config *config);

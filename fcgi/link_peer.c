@@ -258,6 +258,14 @@ peer_tell(struct peer *peer, const struct buf *frame)
 	return zsock_send(peer->data, frame->p, frame->len);
 }
 
+int
+peer_ask(struct peer *peer, const struct buf *frame)
+{
+	if (peer->state != UP)
+		return -1;
+	return zsock_send(peer->control, frame->p, frame->len);
+}
+
 size_t
 peer_poll(const struct peer *peer, zmq_pollitem_t items[PEER_POLL])
 {
@@ -420,6 +428,17 @@ on_ack(void *arg, uint64_t boot, const struct wire_ack *ack)
 }
 
 static void
+on_blob(struct peer *peer, const void *frame, size_t len)
+{
+	struct wire_blob blob;
+
+	if (wire_get_blob(frame, len, &blob) == 0)
+		peer->handler.blob(peer->handler.arg, &blob);
+	else
+		log_error("bad_blob", log_str("worker", peer->name));
+}
+
+static void
 on_frame(struct peer *peer, const void *frame, size_t len, int64_t now_ms)
 {
 	enum wire_type type = wire_type(frame, len);
@@ -432,6 +451,11 @@ on_frame(struct peer *peer, const void *frame, size_t len, int64_t now_ms)
 		if (wire_get_acks(frame, len, on_ack, peer) != 0)
 			log_error("bad_ack", log_str("worker", peer->name));
 		peer->handler.heard(peer->handler.arg, peer);
+		return;
+	}
+	if (type == WIRE_BLOB) {
+		peer->heard_ms = now_ms;
+		on_blob(peer, frame, len);
 		return;
 	}
 	if (type != WIRE_WELCOME && type != WIRE_BEAT && type != WIRE_PROBE)

@@ -37,6 +37,8 @@ struct peer_handler {
 	/* What is not acknowledged must be sent again: the worker is another
 	 * start of itself, or (`closed`) the sockets are new. */
 	void (*lost)(void *arg, struct peer *peer, bool closed);
+	/* A BLOB came. */
+	void (*blob)(void *arg, const struct wire_blob *blob);
 	/* The worker was heard; it may take more than before. */
 	void (*heard)(void *arg, struct peer *peer);
 	/* Who we are, for HELLO and BEAT, and what the worker has not been told
@@ -70,6 +72,9 @@ int peer_send(struct peer *peer, struct buf *frame, struct wire_target *target);
 
 /* Send a frame nobody answers.  0, or -1. */
 int peer_tell(struct peer *peer, const struct buf *frame);
+
+/* Send an ASK.  0, or -1: it is not up. */
+int peer_ask(struct peer *peer, const struct buf *frame);
 
 /* Up to PEER_POLL sockets to wait for; returns how many. */
 enum { PEER_POLL = 3 };
