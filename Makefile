@@ -16,7 +16,8 @@ DEB_PACKAGES := build-essential dpkg-dev debhelper fakeroot lintian \
 INTEROP_PACKAGES := nodejs npm
 BENCH_PACKAGES := python3 lighttpd nginx-light apache2 webhook redis-server \
 	python3-flask gunicorn python3-redis python3-hiredis python3-fastapi \
-	uvicorn python3-uvloop python3-httptools linux-perf strace
+	uvicorn python3-uvloop python3-httptools linux-perf strace \
+	python3-matplotlib
 
 # short lines; V=1 shows the commands
 V ?= 0
@@ -150,16 +151,19 @@ interop: $(PROGRAMS) $(TOOLS)
 test: unit integration
 
 # ---- how fast: beside what else there is, and where the time goes ----
-BENCH := $(addprefix $O/bench/,load ceiling slowsync.so)
+BENCH := $(addprefix $O/bench/,load ceiling spawn fetch verify slowsync.so)
 ROUNDS := 5
-SECS := 3
+SECS := 2
 BENCH_FLAGS = --bin $(abspath $O) --rounds $(ROUNDS) --secs $(SECS)
-$O/bench/load: $O/bench/load.o $O/bench/load_request.o
-$O/bench/ceiling: $O/bench/ceiling.o
-$O/bench/load $O/bench/ceiling:
-	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(BENCH_LIBS)
+$O/bench/load: $O/bench/load_request.o
+$O/bench/verify: $O/libgaff.a
+$O/bench/%: $O/bench/%.o
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) $(BENCH_LD) -o $@ $^ $(BENCH_LIBS)
 $O/bench/load: BENCH_LIBS := -lcrypto
 $O/bench/ceiling: BENCH_LIBS := -lfcgi
+$O/bench/fetch: BENCH_LIBS := -lcurl
+$O/bench/verify: BENCH_LIBS := $(LIBS)
+$O/bench/verify: BENCH_LD := $(WRAP)
 $O/bench/slowsync.so: bench/slowsync.c
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(ALL_CPPFLAGS) -std=c11 -O2 $(WARN) -fPIC -shared \
@@ -179,6 +183,10 @@ sabotage:
 # a page of all built-in schemes; the unit tests tell when it is stale
 docs/PROVIDERS.md: $O/gaff
 	@$O/gaff schemes --markdown >$@
+# the last run of `make bench` into its page
+docs/BENCHMARKS.md: FORCE
+	@/usr/bin/python3 bench/docs.py
+FORCE:
 
 lint:
 	@tests/tool/lint.sh -std=c11 $(ALL_CPPFLAGS)
@@ -272,7 +280,7 @@ clean:
 	rm -rf build
 
 .PHONY: all bench bench-programs profile fuzz fuzz-programs unit-programs tools unit integration integration-root test sabotage \
-	interop lint format check demo install deb deb-check help clean
+	interop lint format check demo install deb deb-check help clean FORCE
 .SECONDARY:
 
 -include $(shell find $O -path $O/deb -prune -o -name "*.d" -print 2>/dev/null)

@@ -19,7 +19,7 @@ import parts
 import report
 from kit import process
 
-PROGRAMS = ("load", "ceiling", "slowsync.so")
+PROGRAMS = ("load", "ceiling", "spawn", "fetch", "verify", "slowsync.so")
 
 
 class Bench:
@@ -55,6 +55,8 @@ class Bench:
         """Rounds of `measure(record, system)` with a new system each."""
         names = list(makers)
         for number in range(self.rounds):
+            self.record(part, number, "disk", "sync", {
+                "value": machine.sync_us(self.scratch)})
             turn = number % len(names)
             for name in names[turn:] + names[:turn]:
                 def record(what, values):
@@ -64,6 +66,7 @@ class Bench:
     def one(self, make, record, measure):
         """One system: start, measure, end."""
         system = make(self.scratch)
+        os.sync()  # what the one before has left to be written
         try:
             system.start()
             measure(record, system)
@@ -78,7 +81,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bin", default=os.path.join(prepare.ROOT, "build"))
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--secs", type=float, default=3)
+    parser.add_argument("--secs", type=float, default=2)
     parser.add_argument("part", nargs="*", metavar="PART",
                         help=f"of {', '.join(parts.PARTS)}; default: all")
     options = parser.parse_args()
@@ -88,13 +91,14 @@ def main():
     prepare.npm()
     begin = time.time()
     bench = Bench(options)
+    facts = machine.facts(bench.scratch)
     try:
         for name in options.part or parts.DEFAULT:
             parts.PARTS[name](bench)
     finally:
         process.end_all()
         shutil.rmtree(bench.scratch, ignore_errors=True)
-    result = {"machine": machine.facts(), "command": machine.command(options),
+    result = {"machine": facts, "command": machine.command(options),
               "seconds": round(time.time() - begin), "facts": bench.facts,
               "records": bench.records}
     with open(os.path.join(prepare.OUT, "results.json"), "w") as f:

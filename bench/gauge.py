@@ -4,6 +4,7 @@ import json
 import os
 import resource
 import subprocess
+import time
 
 TICK = os.sysconf("SC_CLK_TCK")
 
@@ -67,6 +68,14 @@ def pss(processes):
     return found
 
 
+def busy():
+    """Seconds that all processors of the machine have worked."""
+    with open("/proc/stat") as f:
+        fields = f.readline().split()[1:]
+    idle = int(fields[3]) + int(fields[4])  # idle, iowait
+    return (sum(map(int, fields[:8])) - idle) / TICK
+
+
 class Load:
     """bench/load, running."""
 
@@ -104,12 +113,15 @@ def wrong(result):
 
 def measure(program, system, requests, **options):
     """One load against a system: its counts, microseconds of processor time a
-    request by process, and what went wrong."""
-    before = cpu(system.processes())
+    request by process, what went wrong, and how many processors were busy with
+    anything else."""
+    before, begin = cpu(system.processes()), (busy(), time.monotonic())
     result = Load(program, system.port, requests, **options).end()
-    after = cpu(system.processes())
+    after, end = cpu(system.processes()), (busy(), time.monotonic())
     spent = {name: after[name] - before.get(name, 0) for name in after}
     spent["load"] = result.pop("cpu")
+    result["others"] = max(0, end[0] - begin[0] - sum(spent.values())) / (
+        end[1] - begin[1])
     n = max(result["ok"], 1)
     result["cpu_us"] = {k: v * 1e6 / n for k, v in spent.items()}
     result["failed"] = wrong(result)

@@ -88,7 +88,8 @@ def github_bodies(size):
     with open(os.path.join(NPM, EXAMPLES)) as f:
         groups = json.load(f)
     found = [(group["name"], compact({"unique": MARK, **example}))
-             for group in groups for example in group["examples"]]
+             for group in groups for example in group["examples"]
+             if group["name"] != "ping"]  # a probe: gaff delivers none
     found.sort(key=lambda x: (abs(len(x[1].encode()) - size), x[1]))
     return found[:VARIETY]
 

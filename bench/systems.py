@@ -32,7 +32,7 @@ def listens(port):
 
 
 class System:
-    durable = True  # a 2xx means it is on disk
+    slow = False  # cannot answer 200 requests a second
     kinds = ("github",)
 
     def __init__(self, scratch):
@@ -69,7 +69,6 @@ class System:
 
 class Ceiling(System):
     """A program that reads the body and answers, behind lighttpd."""
-    durable = False
     kinds = ("github", "stripe")
 
     def __init__(self, scratch, threads=16, front="lighttpd"):
@@ -86,34 +85,57 @@ class Ceiling(System):
         self.port = server.port
 
 
+ROUTES = """
+[route run]
+source = github
+run = /bin/true
+[route post]
+source = stripe
+{post}
+"""
+
+
 class Gaff(System):
-    """Gateway and worker; `running`: the handlers run beside the load."""
+    """Gateway and worker; `running`: handlers run beside the load."""
     kinds = ("github", "stripe")
 
     def __init__(self, scratch, front="lighttpd", running=False, **options):
-        """Options: base (of the sockets' addresses), wrap (a command that runs
-        the worker's), gateway (lines), routes (lines)."""
+        """Options: sections (text for the configuration instead of the two
+        sources and routes), pause (routes), tcp (yes: not ipc), gateway
+        (lines), slow_us (what a sync of the disk takes at least)."""
         super().__init__(scratch)
         self.front, self.running, self.options = front, running, options
+        self.metrics = free_port()
+        self.worker = None
+
+    def sections(self):
+        text = ""
+        for name, secret in (("github", sign.GITHUB), ("stripe", sign.STRIPE)):
+            text += (f"[source {name}]\nscheme = {name}\n"
+                     f"secret = {self.site.secret(name, secret)}\n")
+        return text + self.options.get("routes", ROUTES).format(
+            post="run = /bin/true" if self.running
+            else "post = http://127.0.0.1:9/")
 
     def configure(self):
-        secrets = [(name, self.site.secret(name, secret)) for name, secret in
-                   (("github", sign.GITHUB), ("stripe", sign.STRIPE))]
-        text = "".join(f"[source {name}]\nscheme = {name}\nsecret = {where}\n"
-                       for name, where in secrets)
-        text += self.options.get("routes") or (
-            "[route run]\nsource = github\nrun = /bin/true\n"
-            "[route post]\nsource = stripe\n"
-            + ("run = /bin/true\n" if self.running
-               else "post = http://127.0.0.1:9/\n"))
-        self.site.configure(text, gateway=self.options.get("gateway", ""),
-                            base=self.options.get("base"))
+        self.site.configure(
+            self.sections() + self.options.get("more", ""),
+            gateway=self.options.get("gateway", ""),
+            worker=f"metrics = 127.0.0.1:{self.metrics}")
+        if not self.options.get("tcp"):
+            return
+        with open(self.site.conf) as f:
+            text = f.read()
+        for name in ("data", "control"):
+            text = text.replace(f"ipc://{self.site.dir}/run/{name}\n",
+                                f"tcp://127.0.0.1:{free_port()}\n")
+        self.site.write("gaff.conf", text)
 
     def start(self):
         self.configure()
-        worker = self.site.worker(wrap=self.options.get("wrap", ()),
-                                  timeout=30)
-        self.parts.append(("worker", worker))
+        self.worker = self.site.worker(
+            wrap=slow(self.site, self.options.get("slow_us")), timeout=60)
+        self.parts.append(("worker", self.worker))
         if not self.running:
             for route in self.options.get("pause", ("run", "post")):
                 self.site.gaff("pause", route)
@@ -123,21 +145,39 @@ class Gaff(System):
         self.parts.append((self.front, server.process))
         self.port = server.port
 
-    def status(self):
-        return json.loads(
-            self.site.gaff("status", "--json", code=None).stdout)[0]
+    def metric(self, name, **labels):
+        """The sum of a metric's series with these labels."""
+        total = 0
+        for line in web.get(self.metrics, "/metrics").body.decode().split("\n"):
+            if line.startswith((name + "{", name + " ")) and all(
+                    f'{k}="{v}"' in line for k, v in labels.items()):
+                total += float(line.rpartition(" ")[2])
+        return total
+
+    def left(self, route):
+        """Deliveries of a route that have not ended well."""
+        return self.metric("gaff_deliveries", route=route)
 
     def holds(self):
-        """Read from its store, after its end."""
+        """Events with their delivery, read from its store after its end."""
         for _, p in reversed(self.parts):
-            p.stop()
+            p.stop(60)
         with self.site.database() as db:
-            return db.execute("SELECT count(*) FROM event").fetchone()[0]
+            return db.execute("SELECT count(*) FROM event WHERE EXISTS "
+                              "(SELECT 1 FROM delivery WHERE event = seq)"
+                              ).fetchone()[0]
+
+
+def slow(site_, us):
+    """A command before another one's: syncs take at least so long."""
+    if not us:
+        return []
+    return ["/usr/bin/env", f"LD_PRELOAD={site_.bin}/slowsync.so",
+            f"SLOWSYNC_US={us}"]
 
 
 class Webhook(System):
     """Debian's webhook; runs its command beside the load, stores nothing."""
-    durable = False
 
     def __init__(self, scratch, command="/bin/true"):
         super().__init__(scratch)
@@ -161,10 +201,13 @@ class Queueing(System):
     """A web application in front of a Redis that syncs each write."""
     queue = "hooks"
 
+    def __init__(self, scratch, slow_us=None):
+        super().__init__(scratch)
+        self.slow_us, self.redis = slow_us, free_port()
+
     def start(self):
-        self.redis = free_port()
         self.run("redis", [
-            process.program("redis-server"), "--bind", "127.0.0.1",
+            *slow(self.site, self.slow_us), process.program("redis-server"), "--bind", "127.0.0.1",
             "--port", str(self.redis), "--dir", self.site.dir, "--save", "",
             "--appendonly", "yes", "--appendfsync", "always"])
         until(lambda: listens(self.redis), "Redis listens")
