@@ -57,6 +57,9 @@ describe_deliveries(const json_t *event, struct buf *out)
 		if (tries > 1)
 			buf_printf(out, " (%lld tries)", (long long)tries);
 	}
+	list = json_object_get(event, "flags");
+	json_array_foreach(list, i, delivery)
+	    buf_printf(out, ", %s", json_string_value(delivery));
 }
 
 static int

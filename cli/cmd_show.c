@@ -91,6 +91,8 @@ print_event(const json_t *event)
 
 	for (i = 0; i < sizeof(members) / sizeof(members[0]); i++)
 		out_line(event, members[i]);
+	json_array_foreach(json_object_get(event, "flags"), i, value) printf(
+	    "%-13s%s\n", i == 0 ? "flags" : "", json_string_value(value));
 	printf("%-13s%lld bytes\n", "body",
 	    (long long)out_number(event, "body_bytes"));
 	out_headers(event);

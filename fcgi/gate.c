@@ -233,6 +233,14 @@ refuse(struct request *request)
 	request_end(request, &answer);
 }
 
+static enum refusal
+refusal_of(const struct link_answer *answer)
+{
+	if (answer->result == LINK_REFUSED)
+		return REFUSAL_REPLAYED_BODY;
+	return answer->no_worker ? REFUSAL_NO_WORKER : REFUSAL_NO_ANSWER;
+}
+
 /* Called on the link's thread. */
 static void
 answered(void *waiter, const struct link_answer *answer)
@@ -244,9 +252,9 @@ answered(void *waiter, const struct link_answer *answer)
 	char id[EVENT_ID_TEXT_SIZE];
 	struct buf out = {0};
 
-	if (answer->result == LINK_UNAVAILABLE) {
-		request->ingest.refusal =
-		    answer->no_worker ? REFUSAL_NO_WORKER : REFUSAL_NO_ANSWER;
+	if (answer->result >= LINK_REFUSED) {
+		request->ingest.refusal = refusal_of(answer);
+		request->ingest.verdict.where = "";
 		refuse(request);
 		return;
 	}

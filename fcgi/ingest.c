@@ -317,6 +317,8 @@ fill_event(struct ingest *ingest, const struct scheme_request *request)
 	    event->headers == NULL)
 		return -1;
 	event->dedup = dedup_of(ingest, event->key);
+	event->strict_replay =
+	    source->strict_replay && event->dedup == EVENT_DEDUP_KEY_BODY;
 	return 0;
 }
 

@@ -26,6 +26,8 @@ struct link;
 enum link_result {
 	LINK_STORED,
 	LINK_DUPLICATE,
+	/* from here on: not stored */
+	LINK_REFUSED,     /* its body came under another key: 409 */
 	LINK_UNAVAILABLE, /* nobody took it in time: 503 */
 };
 

@@ -85,8 +85,9 @@ finish_unavailable(struct waiters *waiters, struct waiter *waiter)
 	finish(waiters, waiter, &answer);
 }
 
+/* A worker has decided. */
 static void
-finish_stored(struct waiters *waiters, struct waiter *waiter,
+finish_answered(struct waiters *waiters, struct waiter *waiter,
     const struct peer *peer, const struct wire_ack *ack)
 {
 	struct link_answer answer = {.result = LINK_STORED,
@@ -97,6 +98,8 @@ finish_stored(struct waiters *waiters, struct waiter *waiter,
 	if (ack->status == WIRE_DUPLICATE &&
 	    memcmp(ack->id, waiter->id, EVENT_ID_LEN) != 0)
 		answer.result = LINK_DUPLICATE;
+	if (ack->status == WIRE_REFUSED)
+		answer.result = LINK_REFUSED;
 	memcpy(answer.id,
 	    answer.result == LINK_DUPLICATE ? ack->id : waiter->id,
 	    EVENT_ID_LEN);
@@ -218,8 +221,9 @@ waiters_acked(struct waiters *waiters, struct peer *peer, uint64_t boot,
 		sends_settle(waiters->sends, send);
 		return;
 	}
-	if (ack->status == WIRE_STORED || ack->status == WIRE_DUPLICATE) {
-		finish_stored(waiters, waiter, peer, ack);
+	if (ack->status == WIRE_STORED || ack->status == WIRE_DUPLICATE ||
+	    ack->status == WIRE_REFUSED) {
+		finish_answered(waiters, waiter, peer, ack);
 		/* released with its waiter unless it still holds credit */
 		send = sends_find(waiters->sends, ack->seq);
 		if (send != NULL)

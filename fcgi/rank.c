@@ -33,6 +33,9 @@ rank_event(const struct event *event)
 	uint64_t hash =
 	    add_bytes(fnv_start, event->source, strlen(event->source) + 1);
 
+	if (event->dedup == EVENT_DEDUP_KEY_BODY ||
+	    event->dedup == EVENT_DEDUP_BODY)
+		return add_bytes(hash, event->sha256, EVENT_SHA256_LEN);
 	if (event->key[0] != '\0')
 		return add_bytes(hash, event->key, strlen(event->key));
 	return add_bytes(hash, event->id, EVENT_ID_LEN);

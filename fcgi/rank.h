@@ -14,7 +14,9 @@
 
 #include "../shared/event.h"
 
-/* What an event is ranked by: source and key, or its id without a key. */
+/* What an event is ranked by: its source and what makes a copy; where the key
+ * is not signed the body, so that it meets itself under another key too.  Its
+ * id where nothing does. */
 uint64_t rank_event(const struct event *event);
 
 /* What a worker is ranked by. */

@@ -102,6 +102,7 @@ struct config_source {
 	size_t n_secrets;
 	enum event_dedup
 	    dedup;             /* key becomes key+body where it is not signed */
+	bool strict_replay;    /* EVENT_DEDUP_KEY_BODY */
 	struct net_list allow; /* empty: everybody */
 	char *public_url;      /* or NULL */
 	int64_t max_body;

@@ -111,6 +111,7 @@ const struct config_key config_source_keys[] = {
     {"scheme", CONFIG_CUSTOM, .set = set_scheme},
     {"secret", CONFIG_LIST, offsetof(struct draft, secrets)},
     {"dedup", CONFIG_CUSTOM, .set = set_dedup},
+    {"strict_replay", CONFIG_BOOL, SOURCE(strict_replay)},
     {"allow", CONFIG_NETS, SOURCE(allow)},
     {"public_url", CONFIG_CUSTOM, .set = set_public_url},
     {"max_body", CONFIG_SIZE, SOURCE(max_body), .min = 1, .max = 1 << 30},
@@ -201,6 +202,28 @@ fill_defaults(struct config_loader *l, const struct config_section *section,
 	if (source->dedup == EVENT_DEDUP_KEY &&
 	    !scheme_key_signed(source->scheme))
 		source->dedup = EVENT_DEDUP_KEY_BODY;
+}
+
+/* Nobody else's key can be another one under the same signature. */
+static void
+check_strict(struct config_loader *l, const struct config_section *section,
+    const struct config_source *source)
+{
+	const char *why = NULL;
+
+	if (!source->strict_replay)
+		return;
+	if (source->dedup == EVENT_DEDUP_BODY)
+		why = "dedup = body knows each body already";
+	else if (source->dedup == EVENT_DEDUP_NONE)
+		why = "dedup = none compares nothing";
+	else if (scheme_get(source->scheme, "id") == NULL)
+		why = "its scheme finds no id (key: id)";
+	else if (scheme_keys_signed(source->scheme))
+		why = "its scheme signs the id, so that nobody can change it";
+	if (why != NULL)
+		config_fault(&l->faults, &section->where,
+		    "source %s: strict_replay = yes: %s", section->name, why);
 }
 
 /* Whether nothing but a word in the file stands between it and everybody. */
@@ -361,6 +384,7 @@ check_source(struct config_loader *l, const struct config_section *section,
 		    section->name, error);
 	else
 		open_secrets(l, section, draft);
+	check_strict(l, section, &draft->source);
 	if (scheme_needs_url(draft->source.scheme) &&
 	    draft->source.public_url == NULL)
 		config_fault(&l->faults, &section->where,

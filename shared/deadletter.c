@@ -72,6 +72,22 @@ add_json(struct buf *out, const char *name, const char *text, json_type type)
 }
 
 static void
+add_flags(struct buf *out, unsigned flags)
+{
+	bool first = true;
+
+	for (unsigned i = 0; i < EVENT_FLAGS; i++) {
+		if ((flags >> i & 1) == 0)
+			continue;
+		buf_printf(out, "%s\"%s\"", first ? ",\"flags\":[" : ",",
+		    event_flag_name(i));
+		first = false;
+	}
+	if (!first)
+		buf_add_char(out, ']');
+}
+
+static void
 add_head(struct buf *out, const struct deadletter *letter)
 {
 	const struct event *event = letter->event;
@@ -100,6 +116,7 @@ add_head(struct buf *out, const struct deadletter *letter)
 	add_json(out, "headers", event->headers, JSON_OBJECT);
 	if (event->probe)
 		buf_add_str(out, ",\"probe\":true");
+	add_flags(out, event->flags);
 	buf_printf(
 	    out, ",\"body_bytes\":%zu,\"body_sha256\":\"", event->body_len);
 	codec_encode(CODEC_HEX, event->sha256, sizeof(event->sha256), out);

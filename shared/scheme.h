@@ -66,6 +66,8 @@ const char *scheme_wanted_signed(const struct scheme *scheme);
 /* It, or one it is linked with, signs the public URL. */
 bool scheme_needs_url(const struct scheme *scheme);
 bool scheme_key_signed(const struct scheme *scheme);
+/* The same of all it is linked with, too. */
+bool scheme_keys_signed(const struct scheme *scheme);
 int64_t scheme_tolerance_ms(const struct scheme *scheme); /* 0: no timestamp */
 int64_t scheme_max_body(const struct scheme *scheme);     /* 0: no own limit */
 /* "stripe (hmac-sha256, 300s)": what `gaff check` shows. */

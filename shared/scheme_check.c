@@ -256,6 +256,15 @@ scheme_key_signed(const struct scheme *scheme)
 	       !unsigned_id(rules);
 }
 
+bool
+scheme_keys_signed(const struct scheme *scheme)
+{
+	for (size_t i = 0; i < scheme->n_others; i++)
+		if (!scheme_key_signed(scheme->others[i]))
+			return false;
+	return scheme_key_signed(scheme);
+}
+
 static int
 check_timestamp(const struct scheme_rules *rules, char *error)
 {

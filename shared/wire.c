@@ -60,6 +60,8 @@ put_event(struct buf *out, enum wire_type type,
 	wire_put_u64(out, TAG_RECEIVED_AT, (uint64_t)event->received_at_ms);
 	wire_put_byte(out, TAG_DEDUP, event->dedup);
 	wire_put_byte(out, TAG_PROBE, event->probe);
+	if (event->strict_replay)
+		wire_put_byte(out, TAG_STRICT, 1);
 	wire_put_field(out, TAG_SHA256, event->sha256, EVENT_SHA256_LEN);
 	wire_put_field(out, TAG_BODY, event->body, event->body_len);
 }
@@ -203,6 +205,9 @@ get_event_field(const struct wire_field *field, struct wire_target *target,
 		return 0;
 	case TAG_PROBE:
 		event->probe = field->len == 1 && field->p[0] != 0;
+		return field->len == 1 ? 0 : -1;
+	case TAG_STRICT:
+		event->strict_replay = field->len == 1 && field->p[0] != 0;
 		return field->len == 1 ? 0 : -1;
 	case TAG_SHA256:
 		return get_bytes(field, event->sha256, EVENT_SHA256_LEN);

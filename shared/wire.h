@@ -58,6 +58,7 @@ enum wire_status {
 	WIRE_DUPLICATE,
 	WIRE_UNAVAILABLE,
 	WIRE_INVALID,
+	WIRE_REFUSED, /* strict_replay: its body came under another key */
 	WIRE_STATUS__MAX
 };
 

@@ -49,6 +49,7 @@ enum tag {
 	TAG_FOUND = 28,
 	TAG_AGE = 29,
 	TAG_FRESH = 30,
+	TAG_STRICT = 31, /* of an EVENT, where it is so */
 	TAG__MAX
 };
 

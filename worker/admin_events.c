@@ -26,6 +26,18 @@ put(json_t *object, const char *name, json_t *value)
 	return json_object_set_new(object, name, value);
 }
 
+static json_t *
+flags_json(unsigned flags)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < EVENT_FLAGS; i++)
+		if ((flags >> i & 1) != 0)
+			json_array_append_new(
+			    list, json_string(event_flag_name(i)));
+	return list;
+}
+
 /* What lists and show have in common. */
 static json_t *
 event_json(const struct store_row *row)
@@ -34,13 +46,13 @@ event_json(const struct store_row *row)
 	char id[EVENT_ID_TEXT_SIZE];
 
 	event_id_format(event->id, id);
-	return json_pack("{s:I, s:s, s:o, s:o, s:o, s:o, s:I, s:b, s:[]}",
+	return json_pack("{s:I, s:s, s:o, s:o, s:o, s:o, s:I, s:b, s:o, s:[]}",
 	    "seq", (json_int_t)row->seq, "id", id, "source",
 	    admin_json_text(event->source), "key", admin_json_text(event->key),
 	    "type", admin_json_text(event->type), "received_at",
 	    admin_json_time(event->received_at_ms), "body_bytes",
-	    (json_int_t)event->body_len, "routed", (int)row->routed,
-	    "deliveries");
+	    (json_int_t)event->body_len, "routed", (int)row->routed, "flags",
+	    flags_json(event->flags), "deliveries");
 }
 
 json_t *

@@ -193,6 +193,21 @@ check_hash(const json_t *head, struct event *event)
 	return error;
 }
 
+static unsigned
+read_flags(const json_t *list)
+{
+	const json_t *name;
+	unsigned flags = 0, i;
+	size_t at;
+
+	json_array_foreach(list, at,
+	    name) for (i = 0; i < EVENT_FLAGS;
+		       i++) if (json_is_string(name) &&
+				strcmp(json_string_value(name),
+				    event_flag_name(i)) == 0) flags |= 1U << i;
+	return flags;
+}
+
 /* An error sentence, or NULL with the letter filled in. */
 static const char *
 read_letter(const json_t *args, struct letter *letter)
@@ -214,6 +229,7 @@ read_letter(const json_t *args, struct letter *letter)
 	event->scheme = admin_text(head, "scheme");
 	event->dedup = EVENT_DEDUP_NONE;
 	event->probe = json_is_true(json_object_get(head, "probe"));
+	event->flags = read_flags(json_object_get(head, "flags"));
 	if (event_id_parse(admin_text(head, "id"), event->id) != 0)
 		return "the head has no event id";
 	if (clock_parse(

@@ -88,6 +88,13 @@ intake_receive(struct server *s)
 	}
 }
 
+static const enum wire_status statuses[] = {
+    [STORE_PUT_NEW] = WIRE_STORED,
+    [STORE_PUT_SAME] = WIRE_STORED,
+    [STORE_PUT_DUPLICATE] = WIRE_DUPLICATE,
+    [STORE_PUT_REFUSED] = WIRE_REFUSED,
+};
+
 enum store_result
 intake_put(struct server *s)
 {
@@ -102,9 +109,8 @@ intake_put(struct server *s)
 			continue;
 		result =
 		    s->ops->put(s->store, &item->event, now_ms, &item->put);
-		item->status = item->put.what == STORE_PUT_DUPLICATE
-				   ? WIRE_DUPLICATE
-				   : WIRE_STORED;
+		item->status = statuses[item->put.what];
+		item->event.flags = item->put.flags;
 	}
 	return result;
 }
@@ -176,9 +182,33 @@ acknowledge(struct server *s)
 	}
 }
 
+/* Whoever has seen a request can send it again, and again. */
+static void
+tell_flags(struct server *s, const struct intake_item *item)
+{
+	static struct log_limit limit;
+	const struct event *event = &item->event;
+	char id[EVENT_ID_TEXT_SIZE], flags[EVENT_FLAGS_SIZE];
+	unsigned suppressed;
+
+	stats_flags(s->stats, event->source, event->flags);
+	if (!log_allow(&limit, LOG_LINES, clock_boot_ms(), &suppressed))
+		return;
+	event_id_format(event->id, id);
+	event_flags_format(event->flags, flags);
+	log_warn("flagged", log_str("id", id), log_str("source", event->source),
+	    log_str("key", event->key), log_str("flags", flags),
+	    log_str(
+		"status", item->status == WIRE_REFUSED ? "refused" : "stored"),
+	    log_suppressed(suppressed));
+}
+
 static void
 hand_over(struct server *s, const struct intake_item *item)
 {
+	if (item->event.flags != 0 && item->status != WIRE_UNAVAILABLE)
+		tell_flags(s, item);
+
 	if (item->status == WIRE_STORED || item->status == WIRE_DUPLICATE)
 		stats_event(s->stats, item->event.source,
 		    item->status == WIRE_DUPLICATE, clock_wall_ms());

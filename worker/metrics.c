@@ -123,6 +123,20 @@ put_stored(
 }
 
 static void
+put_flagged(
+    const struct prom *prom, const struct metrics_view *view, const void *row)
+{
+	const struct stats_source *source = row;
+
+	(void)view;
+	for (unsigned i = 0; i < EVENT_FLAGS; i++)
+		prom_number(prom,
+		    PROM_LABELS(
+			{"source", source->name}, {"flag", event_flag_name(i)}),
+		    (int64_t)source->flagged[i]);
+}
+
+static void
 put_duplicate(
     const struct prom *prom, const struct metrics_view *view, const void *row)
 {
@@ -390,6 +404,10 @@ static const struct family families[] = {
     {"gaff_events_duplicate_total", "counter",
 	"Copies of events that were stored already.", ROWS_SOURCE,
 	put_duplicate},
+    {"gaff_events_flagged_total", "counter",
+	"Events whose key is not signed, with a body that came under another "
+	"key, or under a key that came with another body; stored or refused.",
+	ROWS_SOURCE, put_flagged},
     {"gaff_events_unmatched_total", "counter",
 	"Events that matched no route; a reload asks again, and counts again.",
 	ROWS_SOURCE, put_unmatched},

@@ -119,7 +119,7 @@ add_own(
     struct list *list, const struct store_delivery *delivery, int64_t now_ms)
 {
 	const struct event *event = delivery->event;
-	char number[24], id[EVENT_ID_TEXT_SIZE];
+	char number[24], id[EVENT_ID_TEXT_SIZE], flags[EVENT_FLAGS_SIZE];
 
 	event_id_format(event->id, id);
 	if (!has(list, "webhook-id"))
@@ -130,6 +130,8 @@ add_own(
 	add(list, "gaff-source", event->source);
 	add_nonempty(list, "gaff-type", event->type);
 	add_nonempty(list, "gaff-key", event->key);
+	event_flags_format(event->flags, flags);
+	add_nonempty(list, "gaff-flags", flags);
 	snprintf(number, sizeof(number), "%" PRIu32, delivery->attempt);
 	add(list, "gaff-attempt", number);
 }

@@ -67,6 +67,7 @@ add_all(struct list *list, const struct run_user *user,
 {
 	const struct event *event = delivery->event;
 	char id[EVENT_ID_TEXT_SIZE], received_at[CLOCK_TEXT_SIZE];
+	char flags[EVENT_FLAGS_SIZE];
 
 	event_id_format(event->id, id);
 	clock_format(event->received_at_ms, received_at);
@@ -80,6 +81,8 @@ add_all(struct list *list, const struct run_user *user,
 	add(list, "GAFF_SOURCE", event->source);
 	add(list, "GAFF_TYPE", event->type);
 	add(list, "GAFF_KEY", event->key);
+	event_flags_format(event->flags, flags);
+	add(list, "GAFF_FLAGS", flags);
 	add(list, "GAFF_ROUTE", delivery->route);
 	add_number(list, "GAFF_ATTEMPT", delivery->attempt);
 	add_number(list, "GAFF_REPLAY", delivery->replay);

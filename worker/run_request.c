@@ -19,6 +19,7 @@ struct fixed {
 	int64_t received_at_ms;
 	uint32_t attempt;
 	uint32_t replay;
+	uint64_t flags;
 	uint8_t id[EVENT_ID_LEN];
 };
 
@@ -65,7 +66,8 @@ run_request_write(
 	};
 	struct fixed fixed = {.received_at_ms = event->received_at_ms,
 	    .attempt = delivery->attempt,
-	    .replay = delivery->replay};
+	    .replay = delivery->replay,
+	    .flags = event->flags};
 	size_t at = sizeof(fixed), i, len;
 
 	if (size < at)
@@ -134,12 +136,13 @@ run_request_read(char *bytes, size_t len, struct store_delivery *delivery,
 		return RUN_MALFORMED;
 	memcpy(&fixed, bytes, sizeof(fixed));
 	if (fixed.attempt == 0 || fixed.received_at_ms < 0 ||
-	    fixed.received_at_ms > last_ms ||
+	    fixed.received_at_ms > last_ms || fixed.flags >> EVENT_FLAGS != 0 ||
 	    !cut(bytes + sizeof(fixed), len - sizeof(fixed), texts) ||
 	    !is_plain(texts[ROUTE]) || !is_plain(texts[SOURCE]) ||
 	    !is_object(texts[HEADERS]))
 		return RUN_MALFORMED;
 	*event = (struct event){.received_at_ms = fixed.received_at_ms,
+	    .flags = (unsigned)fixed.flags,
 	    .source = texts[SOURCE],
 	    .type = texts[TYPE],
 	    .key = texts[KEY],

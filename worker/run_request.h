@@ -33,7 +33,7 @@ size_t run_request_write(
 /*
  * The attempt that `bytes` describe: route, attempt and replay of `delivery`,
  * and of `event` (to which it points then) id, received_at_ms, source, type,
- * key, content_type and headers, all pointing into `bytes`.
+ * key, flags, content_type and headers, all pointing into `bytes`.
  *
  * RUN_GOOD means: every text ends within its limit and the last one ends the
  * request; route and source are there and hold no control characters; the

@@ -173,6 +173,15 @@ stats_event(
 }
 
 void
+stats_flags(struct stats *stats, const char *source, unsigned flags)
+{
+	struct stats_source *row = get(stats, &stats->sources, source);
+
+	for (unsigned i = 0; row != NULL && i < EVENT_FLAGS; i++)
+		row->flagged[i] += flags >> i & 1;
+}
+
+void
 stats_unmatched(struct stats *stats, const char *source)
 {
 	struct stats_source *row = get(stats, &stats->sources, source);

@@ -54,6 +54,7 @@ struct stats_source {
 	uint64_t stored;
 	uint64_t duplicate;
 	uint64_t unmatched;
+	uint64_t flagged[EVENT_FLAGS]; /* stored, or refused for it */
 	int64_t
 	    last_ms; /* wall time an event or a copy of one came; 0: never */
 };
@@ -96,6 +97,7 @@ void stats_know(struct stats *stats, const struct config *config);
 /* An event of this source was stored, or a copy of one was recognised. */
 void stats_event(
     struct stats *stats, const char *source, bool duplicate, int64_t wall_ms);
+void stats_flags(struct stats *stats, const char *source, unsigned flags);
 void stats_unmatched(struct stats *stats, const char *source);
 
 /* An attempt on this route has ended. */

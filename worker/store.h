@@ -69,9 +69,10 @@ struct store_put_result {
 	int64_t seq;              /* dense and rising; 0: purged already */
 	uint8_t id[EVENT_ID_LEN]; /* of the event that is stored */
 	struct buf revived;       /* routes joined by ","; caller clears */
-	unsigned flags; /* NEW, REFUSED: of the event (event.h) */
-	bool rerouted; /* a DUPLICATE that matched nothing before is to be
-			  routed again */
+	unsigned flags; /* NEW, REFUSED: of the event (event.h); those it
+			   comes with (from a dead letter) stay */
+	bool rerouted;  /* a DUPLICATE that matched nothing before is to be
+			   routed again */
 };
 
 /* One delivery to be made for an event (by the routing step). */

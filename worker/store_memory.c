@@ -256,7 +256,7 @@ put(struct store *store, const struct event *event, int64_t now_ms,
 	const struct store_memory_key *known = NULL;
 	enum store_result result = STORE_OK;
 
-	*found = (struct store_put_result){0};
+	*found = (struct store_put_result){.flags = event->flags};
 	if (!store->batch)
 		return STORE_FULL;
 	memcpy(found->id, event->id, EVENT_ID_LEN);
@@ -268,6 +268,7 @@ put(struct store *store, const struct event *event, int64_t now_ms,
 	if (same != NULL || (known != NULL && memcmp(known->id, event->id,
 						  EVENT_ID_LEN) == 0)) {
 		found->what = STORE_PUT_SAME;
+		found->flags = 0;
 		found->seq = same != NULL ? same->seq : 0;
 		return STORE_OK;
 	}

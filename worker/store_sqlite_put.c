@@ -260,7 +260,7 @@ store_sqlite_put(struct store *store, const struct event *event, int64_t now_ms,
 	struct put put = {.event = event, .now_ms = now_ms, .found = found};
 	enum store_result result;
 
-	*found = (struct store_put_result){0};
+	*found = (struct store_put_result){.flags = event->flags};
 	if (!store->batch)
 		return store_sqlite_no_batch(store);
 	result = add_keys(store, &put);

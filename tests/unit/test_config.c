@@ -103,6 +103,7 @@ static const char good[] = "# comment\n"
 			   "allow = 192.0.2.0/24\n"
 			   "silent_after = 1h\n"
 			   "keep_rejected = 20\n"
+			   "strict_replay = yes\n"
 			   "[source open]\n"
 			   "scheme = none\n"
 			   "unverified = yes\n"
@@ -165,6 +166,7 @@ test_good(void **state)
 	assert_non_null(source->keys);
 	assert_int_equal(source->silent_after_ms, 3600000);
 	assert_int_equal(source->keep_rejected, 20);
+	assert_true(source->strict_replay);
 	/* GitHub's delivery id is not signed. */
 	assert_int_equal(source->dedup, EVENT_DEDUP_KEY_BODY);
 	route = config_route(c, "deploy");
@@ -309,6 +311,18 @@ test_faults(void **state)
 		"path: "},
 	    {"[source s]\nscheme = none\nallow = 10.0.0.0/40\n",
 		"expected an address"},
+	    {"[source s]\nscheme = stripe\nsecret = 0123456789\n"
+	     "strict_replay = yes\n",
+		"strict_replay = yes: its scheme signs the id"},
+	    {"[source s]\nscheme = github\nsecret = 0123456789\n"
+	     "dedup = body\nstrict_replay = yes\n",
+		"dedup = body knows each body already"},
+	    {"[source s]\nscheme = github\nsecret = 0123456789\n"
+	     "dedup = none\nstrict_replay = yes\n",
+		"dedup = none compares nothing"},
+	    {"[source s]\nscheme = hmac\nsecret = 0123456789\n"
+	     "strict_replay = yes\n",
+		"its scheme finds no id"},
 	    {"[source gaff]\nscheme = none\nunverified = yes\n",
 		"is gaff's own"},
 	    {"[route r]\n", "needs either run = PROGRAM or post = URL"},

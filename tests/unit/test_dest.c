@@ -112,6 +112,7 @@ test_run_surroundings(void **state)
 	    "GAFF_SOURCE=github\n",
 	    "GAFF_TYPE=push\n",
 	    "GAFF_KEY=k-1\n",
+	    "GAFF_FLAGS=\n",
 	    "GAFF_ROUTE=deploy\n",
 	    "GAFF_ATTEMPT=3\n",
 	    "GAFF_REPLAY=1\n",

@@ -95,6 +95,23 @@ test_duplicate(void **state)
 	assert_int_equal(f->last.result, LINK_STORED);
 }
 
+/* A worker has decided: no other one is asked. */
+static void
+test_refused(void **state)
+{
+	struct played_link *f = *state;
+
+	played_up_plain(f, 0, 7);
+	played_push(&f, 1, 10);
+	played_expect(f, 0, 1);
+	played_ack(f, 0,
+	    &(struct played_ack){7, f->played[0].target.seq, WIRE_REFUSED, 1});
+	assert_int_equal(f->answers, 1);
+	assert_int_equal(f->last.result, LINK_REFUSED);
+	assert_int_equal(peer_credit(f->peers[0])->events, 0);
+	assert_int_equal(peer_credit(f->peers[0])->bytes, 0);
+}
+
 /* Nothing but an ACK of this worker, start and number gives an answer. */
 static void
 test_foreign_acks(void **state)
@@ -484,6 +501,7 @@ main(void)
 	    TEST(test_says_goodbye),
 	    TEST(test_stored),
 	    TEST(test_duplicate),
+	    TEST(test_refused),
 	    TEST(test_foreign_acks),
 	    TEST(test_refused_goes_to_the_next),
 	    TEST(test_refused_until_the_end),

@@ -201,8 +201,9 @@ load(const char *kind, const char *lines)
 		const char *kind, *head, *needed, *more;
 	} rows[] = {
 	    {"worker", "[worker NAME]", "", "user = gaff\n"},
-	    {"source", "[source NAME]",
-		"scheme =", "scheme = hmac\nsecret = file:secrets/x\n"},
+	    {"source", "[source NAME]", "scheme =",
+		"scheme = hmac\nsecret = file:secrets/x\n"
+		"id = header:x-id\n"},
 	    {"route", "[route NAME]", "run =", "run = /bin/true\n"},
 	};
 	struct buf errors = {0};

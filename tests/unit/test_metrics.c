@@ -63,6 +63,9 @@ static const char *const expected[] = {
     "\ngaff_parked_requests{worker=\"local\"} 2\n",
     "\ngaff_events_stored_total{source=\"stripe\"} 1\n",
     "\ngaff_events_duplicate_total{source=\"stripe\"} 1\n",
+    "\ngaff_events_flagged_total{source=\"stripe\",flag=\"changed_body\"} 0\n",
+    "\ngaff_events_flagged_total{source=\"stripe\",flag=\"replayed_body\"} "
+    "1\n",
     "\ngaff_events_unmatched_total{source=\"stripe\"} 1\n",
     /* the gateway's is later */
     "\ngaff_last_event_timestamp_seconds{source=\"stripe\"} 5.000\n",
@@ -130,6 +133,7 @@ test_families(void **state)
 	count.n[DELIVERY_WAITING] = 8;
 	stats_event(stats, "stripe", false, 3000);
 	stats_event(stats, "stripe", true, 3000);
+	stats_flags(stats, "stripe", EVENT_REPLAYED_BODY);
 	stats_unmatched(stats, "stripe");
 	stats_attempt(stats, "paid", false, &bad);
 	stats_dead(stats, "paid");

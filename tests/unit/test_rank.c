@@ -46,6 +46,22 @@ test_key_decides(void **state)
 }
 
 static void
+test_body_decides(void **state)
+{
+	struct event a = {.source = "s", .key = "k", .sha256 = {1}};
+	struct event b = {.source = "s", .key = "l", .sha256 = {1}};
+
+	(void)state;
+	assert_int_not_equal(rank_event(&a), rank_event(&b));
+	a.dedup = b.dedup = EVENT_DEDUP_KEY_BODY;
+	assert_int_equal(rank_event(&a), rank_event(&b));
+	a.dedup = b.dedup = EVENT_DEDUP_BODY;
+	assert_int_equal(rank_event(&a), rank_event(&b));
+	b.sha256[31] = 1;
+	assert_int_not_equal(rank_event(&a), rank_event(&b));
+}
+
+static void
 test_every_place_once(void **state)
 {
 	(void)state;
@@ -111,6 +127,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_body_decides),
 	    cmocka_unit_test(test_key_decides),
 	    cmocka_unit_test(test_every_place_once),
 	    cmocka_unit_test(test_lost_worker_moves_its_own),

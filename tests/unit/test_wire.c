@@ -83,6 +83,22 @@ test_event_golden(void **state)
 	buf_clear(&b);
 }
 
+/* The field is there where it is so, and nowhere else. */
+static void
+test_event_strict(void **state)
+{
+	struct wire_target t = target(), got_target;
+	struct event e = event(), got;
+	struct buf b = {0};
+
+	(void)state;
+	e.strict_replay = true;
+	assert_int_equal(wire_put_event(&b, &t, &e), 0);
+	assert_int_equal(wire_get_event(b.p, b.len, &got_target, &got), 0);
+	assert_true(got.strict_replay);
+	buf_clear(&b);
+}
+
 static void
 check_event(const struct event *got)
 {
@@ -102,6 +118,7 @@ check_event(const struct event *got)
 	assert_string_equal(got->scheme, e.scheme);
 	assert_int_equal(got->dedup, e.dedup);
 	assert_int_equal(got->probe, e.probe);
+	assert_false(got->strict_replay);
 	assert_memory_equal(got->sha256, e.sha256, EVENT_SHA256_LEN);
 	assert_int_equal(got->body_len, e.body_len);
 	assert_memory_equal(got->body, e.body, e.body_len);
@@ -602,6 +619,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_event_golden),
+	    cmocka_unit_test(test_event_strict),
 	    cmocka_unit_test(test_event_read),
 	    cmocka_unit_test(test_event_cut),
 	    cmocka_unit_test(test_event_fields),
