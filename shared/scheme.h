@@ -122,6 +122,9 @@ enum { SCHEME_URL_MAX = 512 };
 /* Whether a source of this scheme may go without a secret: keys_url or
  * keys_from say where its keys come from.  With a secret nothing is fetched. */
 bool scheme_fetches(const struct scheme *scheme);
+/* Whether it fetches with a secret, too, which then says what certificates are
+ * trusted. */
+bool scheme_fetches_always(const struct scheme *scheme);
 
 /* The URLs that are known beforehand, of it and those it is linked with; NULL
  * after the last. */

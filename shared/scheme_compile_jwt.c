@@ -107,7 +107,6 @@ scheme_parse_keys_from(struct scheme_parse *p, const char *value)
 {
 	struct scheme_rules *rules = p->rules;
 	struct buf url = {0};
-	const char *slash = strchr(value, '/');
 	bool good;
 
 	if (rules->n_keys_from == SCHEME_FROM_MAX)
@@ -117,8 +116,7 @@ scheme_parse_keys_from(struct scheme_parse *p, const char *value)
 	for (size_t i = 0; url.p && i < url.len; i++)
 		if (url.p[i] == '*')
 			url.p[i] = 'x';
-	good = buf_str(&url) && slash && scheme_is_url(url.p) &&
-	       !memchr(value, ':', (size_t)(slash - value));
+	good = buf_str(&url) && scheme_is_url(url.p);
 	buf_clear(&url);
 	if (!good)
 		return scheme_fault(p,

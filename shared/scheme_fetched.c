@@ -132,6 +132,17 @@ scheme_fetches(const struct scheme *scheme)
 	return false;
 }
 
+bool
+scheme_fetches_always(const struct scheme *scheme)
+{
+	const struct scheme_rules *rules;
+
+	for (size_t n = 0; (rules = rules_of(scheme, n)); n++)
+		if (rules->certificate_chain && rules->has_keys_at)
+			return true;
+	return false;
+}
+
 const char *
 scheme_keys_url(const struct scheme *scheme, size_t i)
 {

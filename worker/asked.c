@@ -36,7 +36,8 @@ is_allowed(const struct server *s, const char *url, bool *fixed)
 		const struct config_source *source = &s->config->sources[i];
 		const char *known;
 
-		if (source->n_secrets > 0 ||
+		if ((source->n_secrets > 0 &&
+			!scheme_fetches_always(source->scheme)) ||
 		    !scheme_url_allowed(source->scheme, url))
 			continue;
 		allowed = true;

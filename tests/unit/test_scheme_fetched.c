@@ -179,7 +179,11 @@ test_language_from(void **state)
 	assert_true(scheme_url_allowed(scheme, "https://b.example/v1/1"));
 	assert_false(scheme_url_allowed(scheme, "https://b.example/v2/1"));
 	assert_int_equal(set(scheme, "keys_from", "a.example"), -1);
-	assert_int_equal(set(scheme, "keys_from", "a.example:8443/x"), -1);
+	assert_int_equal(set(scheme, "keys_from", "a.example:x/x"), -1);
+	assert_int_equal(set(scheme, "keys_from", "a.example:8443/x"), 0);
+	assert_true(scheme_url_allowed(scheme, "https://a.example:8443/x"));
+	assert_false(scheme_url_allowed(scheme, "https://a.example/x"));
+	assert_false(scheme_url_allowed(scheme, "https://b.example:8443/v1/1"));
 	assert_int_equal(set(scheme, "keys_from", "https://a.example/x"), -1);
 	assert_int_equal(set(scheme, "keys_from", "a.example/../x"), -1);
 	scheme_free(scheme);
