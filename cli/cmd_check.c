@@ -116,6 +116,55 @@ list_routes(const struct config *config, const char *source, struct buf *out)
 	}
 }
 
+/* The host of https://HOST/… or of the pattern HOST/…; once each. */
+static void
+add_host(struct buf *out, const char *url)
+{
+	const char *host = strstr(url, "://");
+	char text[SCHEME_URL_MAX + 1];
+	size_t len;
+
+	host = host != NULL ? host + 3 : url;
+	len = strcspn(host, "/");
+	if (len >= sizeof(text))
+		return;
+	memcpy(text, host, len);
+	text[len] = '\0';
+	if (out->len == 0 || strstr(buf_str(out), text) == NULL)
+		buf_printf(out, "%s%s", out->len > 0 ? ", " : "", text);
+}
+
+/* Where the worker gets keys from, which must let it out to there. */
+static void
+list_hosts(const struct scheme *scheme, struct buf *out)
+{
+	const char *url;
+
+	for (size_t i = 0; (url = scheme_keys_url(scheme, i)) != NULL; i++)
+		add_host(out, url);
+	for (size_t i = 0; (url = scheme_keys_from(scheme, i)) != NULL; i++)
+		add_host(out, url);
+}
+
+static void
+add_secrets(struct out_table *table, const struct config_source *source)
+{
+	struct buf hosts = {0};
+
+	if (source->unverified || scheme_is_none(source->scheme)) {
+		out_cell(table, "unverified");
+		return;
+	}
+	if (source->n_secrets == 0)
+		list_hosts(source->scheme, &hosts);
+	if (hosts.len > 0 && buf_str(&hosts) != NULL)
+		out_cellf(table, "worker gets keys from %s", hosts.p);
+	else
+		out_cellf(table, "%zu secret%s", source->n_secrets,
+		    source->n_secrets == 1 ? "" : "s");
+	buf_clear(&hosts);
+}
+
 static void
 add_source(struct out_table *table, const struct config *config,
     const struct config_source *source)
@@ -129,11 +178,7 @@ add_source(struct out_table *table, const struct config *config,
 	out_cellf(table, "POST %s%s", source->host != NULL ? source->host : "",
 	    source->path);
 	out_cell(table, scheme.failed ? "?" : buf_str(&scheme));
-	if (source->unverified || scheme_is_none(source->scheme))
-		out_cell(table, "unverified");
-	else
-		out_cellf(table, "%zu secret%s", source->n_secrets,
-		    source->n_secrets == 1 ? "" : "s");
+	add_secrets(table, source);
 	out_cell(table, routes.failed ? "?" : buf_str(&routes));
 	buf_clear(&scheme);
 	buf_clear(&routes);

@@ -304,6 +304,11 @@ put_secret(const struct scheme *scheme, struct buf *out)
 			    strcmp(encoding, "pem") == 0
 			? ""
 			: encoding);
+	else if (is(scheme, "kind", "jwt") && scheme_fetches(scheme))
+		(void)buf_printf(out,
+		    "none is needed: the worker gets the keys from %s; or "
+		    "public keys: PEM or a JWK set",
+		    scheme_keys_url(scheme, 0));
 	else if (is(scheme, "kind", "jwt"))
 		(void)buf_add_str(out, "that of an HMAC, or public keys: PEM "
 				       "or a JWK set");

@@ -7,10 +7,14 @@ answer is believed that should not be (worker/fetch.c); an answer comes late.
 """
 
 import json
+import re
+import socket
+import threading
 import time
 
 import pytest
 
+from kit import web
 from kit.keyshost import Key, KeysHost
 from kit.wait import IN_TIME, until
 
@@ -183,6 +187,117 @@ def test_not_allowed(site, host):
     headers = key.headers(jku=host.url(), x5u=host.url())
     assert post(site, headers).status == 503
     assert host.asked() == []
+
+
+SNS = {"Type": "Notification", "MessageId": "1", "TopicArn": "arn:aws:sns:x",
+       "Message": "m", "Timestamp": "2026-11-22T12:00:00.000Z",
+       "SignatureVersion": "2", "Signature": "c2lnbmF0dXJl"}
+
+
+@pytest.mark.parametrize("url", [
+    "https://localhost:{}/set.json",
+    "https://localhost:{}/sns.us-east-1.amazonaws.com/x.pem",
+    "https://sns.us-east-1.amazonaws.com@localhost:{}/x.pem",
+    "https://sns.us-east-1.amazonaws.com.localhost:{}/x.pem",
+    "http://localhost:{}/x.pem",
+])
+def test_hostile_url(site, host, url):
+    """What a request names is fetched from the provider's hosts only."""
+    site.up("[source hook]\nscheme = aws-sns\nparam = topic_arn=arn:aws:sns:x\n"
+            "[route keep]\nrun = /bin/true\n",
+            gateway=WITHIN, worker=f"ca_file = {host.ca_file}")
+    body = json.dumps({**SNS, "SigningCertURL": url.format(host.port)})
+    answer = site.post("/hooks/hook", [
+        ("content-type", "text/plain; charset=UTF-8"),
+        ("x-amz-sns-message-type", "Notification")], body.encode())
+    assert answer.status == 401, answer
+    assert host.asked() == []
+    worker = site.workers["local"].log()
+    assert "msg=keys" not in worker, worker
+
+
+class Mute:
+    """A server that takes connections and says nothing until it is closed."""
+
+    def __init__(self):
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        self.taken = []
+        self.thread = threading.Thread(target=self.take)
+        self.thread.start()
+
+    def take(self):
+        while True:
+            try:
+                self.taken.append(self.socket.accept()[0])
+            except OSError:
+                return
+
+    def close(self):
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
+        self.thread.join()
+        for taken in self.taken:
+            taken.close()
+
+
+def test_half_of_the_threads(site):
+    """Whoever waits for keys that do not come leaves room for the others."""
+    key = Key(site, "k")
+    mute = Mute()
+    site.up(config(f"https://localhost:{mute.port}/set.json") +
+            "[source plain]\nscheme = none\nunverified = yes\n",
+            gateway="threads = 4\nanswer_within = 60s")
+    found = []
+    threads = [threading.Thread(
+        target=lambda: found.append(
+            site.post("/hooks/hook", key.headers(), BODY).status))
+        for _ in range(8)]
+    try:
+        for thread in threads:
+            thread.start()
+        # all but the two that may wait are answered at once
+        until(lambda: len(found) == 6, "six answers", 20,
+              found=lambda: found)
+        for _ in range(5):
+            answer = site.post("/hooks/plain", [], BODY)
+            assert answer.status == 200
+        assert found == [503] * 6
+    finally:
+        mute.close()
+        for thread in threads:
+            thread.join()
+    # what ends the fetch ends the waiting
+    assert found == [503] * 8
+
+
+def test_check_says_where(site, host):
+    site.configure(config(host.url()))
+    said = site.gaff("check").stdout.decode()
+    assert f"worker gets keys from localhost:{host.port}" in said
+    secret = site.secret("set", json.dumps({"keys": [Key(site, "k").jwk()]}))
+    site.configure(config(host.url(), more=f"secret = {secret}"))
+    said = site.gaff("check").stdout.decode()
+    assert "keys from" not in said and "1 secret" in said
+
+
+def test_counted(site, host):
+    """Metrics of the worker: one fetch for two gateways."""
+    key = Key(site, "k")
+    host.publish(key)
+    site.up(config(host.url()), gateway=WITHIN,
+            worker=f"ca_file = {host.ca_file}\nmetrics = 127.0.0.1:0")
+    worker = site.workers["local"]
+    worker.wait_log("msg=keys_fetched")
+    site.gateways[0].stop()
+    site.gateway(name="second")
+    assert post(site, key.headers()).status == 200
+    port = re.search(r"for=metrics host=127\.0\.0\.1 port=(\d+)",
+                     worker.log()).group(1)
+    text = web.get(int(port), "/metrics").body.decode()
+    assert 'gaff_keys_total{result="fetched"} 1\n' in text
+    assert 'gaff_keys_total{result="cached"} 1\n' in text
+    assert 'gaff_keys_total{result="failed"} 0\n' in text
 
 
 def test_reload(site, host):
