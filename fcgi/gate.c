@@ -261,7 +261,7 @@ answered(void *waiter, const struct link_answer *answer)
 	event_id_format(answer->id, id);
 	accepted.id = id;
 	tally_accepted(tally_of(request), accepted.duplicate, clock_wall_ms());
-	count(request, reply_accepted_status(accepted.source));
+	count(request, accepted.source->response_status);
 	(void)reply_accepted(&out, &accepted);
 	log_stored(request, answer, id);
 	request_end(request, &out);

@@ -5,8 +5,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include <openssl/evp.h>
-
 #include "../shared/jsonpick.h"
 #include "../shared/net.h"
 #include "../shared/pattern.h"
@@ -288,7 +286,6 @@ fill_event(struct ingest *ingest, const struct scheme_request *request)
 	const struct config_source *source = ingest->source;
 	const struct scheme *scheme = ingest->verdict.scheme;
 	struct event *event = &ingest->event;
-	size_t len = EVENT_SHA256_LEN;
 
 	if (scheme_find(scheme, request, &ingest->facts) != 0 ||
 	    headers_write(source->scheme, ingest->params, &ingest->headers) !=
@@ -296,8 +293,7 @@ fill_event(struct ingest *ingest, const struct scheme_request *request)
 	    target_blank(
 		source->scheme, ingest->target.query, &ingest->query) != 0 ||
 	    event_id_new(request->now_ms, event->id) != 0 ||
-	    EVP_Q_digest(NULL, "SHA256", NULL, request->body, request->body_len,
-		event->sha256, &len) != 1)
+	    event_digest(request->body, request->body_len, event->sha256) != 0)
 		return -1;
 	event->received_at_ms = request->now_ms;
 	event->source = source->name;

@@ -1,6 +1,5 @@
 #include "params.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,13 +48,19 @@ measure(char *const *envp, size_t *name_bytes)
 	return PARAMS_OK;
 }
 
+/* No word of a locale's. */
+static char
+lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+
 /* Write a header's name as HTTP has it; returns the byte behind its NUL. */
 static char *
 put_name(char *out, const char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
-		*out++ = text[i] == '_' ? '-'
-					: (char)tolower((unsigned char)text[i]);
+		*out++ = text[i] == '_' ? '-' : lower(text[i]);
 	*out++ = '\0';
 	return out;
 }

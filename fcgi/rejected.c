@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include <openssl/evp.h>
-
 #include "../shared/wire.h"
 #include "headers.h"
 
@@ -39,14 +37,12 @@ rejected_write(const struct ingest *ingest, const uint8_t id[EVENT_ID_LEN],
 	    .reason = row->reason,
 	    .status = (uint64_t)row->status,
 	    .body_len = len};
-	size_t hash_len = EVENT_SHA256_LEN;
 	int rc = -1;
 
 	memcpy(rejected.event.id, id, EVENT_ID_LEN);
 	if (headers_write_rejected(scheme, ingest->params, &headers) == 0 &&
 	    target_blank_rejected(scheme, ingest->target.query, &query) == 0 &&
-	    EVP_Q_digest(NULL, "SHA256", NULL, body, len, rejected.event.sha256,
-		&hash_len) == 1) {
+	    event_digest(body, len, rejected.event.sha256) == 0) {
 		rejected.event.headers = buf_str(&headers);
 		rejected.event.query = buf_str(&query);
 		if (rejected.event.headers != NULL &&

@@ -10,8 +10,11 @@ static const char text_type[] = "text/plain; charset=utf-8";
 static void
 put_status(struct buf *out, int status)
 {
-	(void)buf_printf(
-	    out, "Status: %d %s\r\n", status, refusal_title(status));
+	(void)buf_add_str(out, "Status: ");
+	(void)buf_add_int(out, status);
+	(void)buf_add_char(out, ' ');
+	(void)buf_add_str(out, refusal_title(status));
+	(void)buf_add_str(out, "\r\n");
 }
 
 /* End the header lines and append the body. */
@@ -20,9 +23,14 @@ put_body(struct buf *out, const char *type, const char *body, size_t len)
 {
 	if (len > REPLY_BODY_MAX)
 		len = REPLY_BODY_MAX;
-	if (len > 0)
-		(void)buf_printf(out, "Content-Type: %s\r\n", type);
-	(void)buf_printf(out, "Content-Length: %zu\r\n\r\n", len);
+	if (len > 0) {
+		(void)buf_add_str(out, "Content-Type: ");
+		(void)buf_add_str(out, type);
+		(void)buf_add_str(out, "\r\n");
+	}
+	(void)buf_add_str(out, "Content-Length: ");
+	(void)buf_add_int(out, (int64_t)len);
+	(void)buf_add_str(out, "\r\n\r\n");
 	return buf_add(out, body, len);
 }
 
@@ -49,59 +57,34 @@ put_revived(struct buf *body, const char *names)
 static void
 put_own(struct buf *body, const struct reply_accepted *accepted)
 {
-	(void)buf_printf(body, "{\"status\":\"%s\",\"id\":\"%s\"",
-	    accepted->duplicate ? "duplicate" : "accepted", accepted->id);
+	(void)buf_add_str(body, "{\"status\":\"");
+	(void)buf_add_str(body, accepted->duplicate ? "duplicate" : "accepted");
+	(void)buf_add_str(body, "\",\"id\":\"");
+	(void)buf_add_str(body, accepted->id);
+	(void)buf_add_char(body, '"');
 	if (accepted->duplicate && accepted->revived[0] != '\0')
 		put_revived(body, accepted->revived);
 	(void)buf_add_str(body, "}\n");
 }
 
-/* What a source or its scheme wants instead of our own answer. */
-struct wanted {
-	int status;
-	const char *body;
-	const char *type;
-};
-
-static struct wanted
-wanted_answer(const struct config_source *source)
-{
-	struct wanted wanted = {source->response_status, source->response_body,
-	    source->response_type};
-	const char *status = scheme_get(source->scheme, "response_status");
-
-	if (wanted.status == 0 && status != NULL)
-		wanted.status = (int)strtol(status, NULL, 10);
-	if (wanted.status == 0)
-		wanted.status = 200;
-	if (wanted.body == NULL)
-		wanted.body = scheme_get(source->scheme, "response_body");
-	if (wanted.type == NULL)
-		wanted.type = scheme_get(source->scheme, "response_type");
-	return wanted;
-}
-
-int
-reply_accepted_status(const struct config_source *source)
-{
-	return wanted_answer(source).status;
-}
-
 int
 reply_accepted(struct buf *out, const struct reply_accepted *accepted)
 {
-	struct wanted wanted = wanted_answer(accepted->source);
+	const struct config_source *source = accepted->source;
 	struct buf own = {0};
 	int rc = -1;
 
-	put_status(out, wanted.status);
-	(void)buf_printf(out, "gaff-event-id: %s\r\n", accepted->id);
-	if (wanted.status == 204) {
+	put_status(out, source->response_status);
+	(void)buf_add_str(out, "gaff-event-id: ");
+	(void)buf_add_str(out, accepted->id);
+	(void)buf_add_str(out, "\r\n");
+	if (source->response_status == 204) {
 		rc = buf_add_str(out, "\r\n");
-	} else if (wanted.body != NULL) {
-		rc =
-		    put_body(out, wanted.type != NULL ? wanted.type : text_type,
-			wanted.body, strlen(wanted.body));
+	} else if (source->response_body != NULL) {
+		rc = put_body(out,
+		    source->response_type != NULL ? source->response_type
+						  : text_type,
+		    source->response_body, strlen(source->response_body));
 	} else {
 		put_own(&own, accepted);
 		if (!own.failed)

@@ -28,11 +28,8 @@ struct reply_accepted {
 	const char *revived; /* route names joined by ",", or "" */
 };
 
-/* The source's own answer, else its scheme's, else ours. */
+/* The source's answer, else ours. */
 int reply_accepted(struct buf *out, const struct reply_accepted *accepted);
-
-/* Its status: 2xx. */
-int reply_accepted_status(const struct config_source *source);
 
 struct reply_refused {
 	enum refusal refusal;

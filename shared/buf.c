@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BUF_FIRST = 256 };
+enum { BUF_FIRST = 256, PRINTF_FIRST = 32 };
 
 int
 buf_reserve(struct buf *b, size_t more)
@@ -13,13 +13,13 @@ buf_reserve(struct buf *b, size_t more)
 	size_t cap = b->cap ? b->cap : BUF_FIRST;
 	char *p;
 
+	if (!b->failed && more < b->cap - b->len)
+		return 0;
 	if (b->failed || more > SIZE_MAX / 4 - b->len)
 		goto fail;
 	/* One byte more than asked for: the NUL of buf_str(). */
 	while (cap < b->len + more + 1)
 		cap *= 2;
-	if (cap == b->cap)
-		return 0;
 	if ((p = realloc(b->p, cap)) == NULL)
 		goto fail;
 	b->p = p;
@@ -53,22 +53,45 @@ buf_add_char(struct buf *b, char c)
 	return buf_add(b, &c, 1);
 }
 
+/* Most texts fit into what is there already. */
 int
 buf_vprintf(struct buf *b, const char *fmt, va_list ap)
 {
 	va_list again;
+	size_t room;
 	int n;
 
+	if (buf_reserve(b, PRINTF_FIRST) != 0)
+		return -1;
+	room = b->cap - b->len;
 	va_copy(again, ap);
-	n = vsnprintf(NULL, 0, fmt, again);
+	n = vsnprintf(b->p + b->len, room, fmt, again);
 	va_end(again);
 	if (n < 0 || buf_reserve(b, (size_t)n) != 0) {
 		b->failed = true;
 		return -1;
 	}
-	(void)vsnprintf(b->p + b->len, (size_t)n + 1, fmt, ap);
+	if ((size_t)n >= room)
+		(void)vsnprintf(b->p + b->len, (size_t)n + 1, fmt, ap);
 	b->len += (size_t)n;
 	return 0;
+}
+
+/* The digits of a number, without the cost of a format. */
+int
+buf_add_int(struct buf *b, int64_t number)
+{
+	char digits[20];
+	size_t at = sizeof digits;
+	uint64_t left = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+
+	do {
+		digits[--at] = (char)('0' + left % 10);
+		left /= 10;
+	} while (left > 0);
+	if (number < 0)
+		digits[--at] = '-';
+	return buf_add(b, digits + at, sizeof digits - at);
 }
 
 int

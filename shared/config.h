@@ -111,9 +111,10 @@ struct config_source {
 	bool unverified;
 	int64_t silent_after_ms; /* without an event: source.silent; 0: never */
 	int64_t keep_rejected;   /* refused requests to be looked at; 0: none */
-	int response_status;     /* 0: the scheme's, else 200 */
-	char *response_body;     /* or NULL */
-	char *response_type;     /* or NULL */
+	/* its answer, or its scheme's */
+	int response_status;
+	char *response_body; /* NULL: ours */
+	char *response_type; /* or NULL */
 };
 
 enum config_dest { CONFIG_DEST_RUN, CONFIG_DEST_POST };

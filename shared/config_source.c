@@ -181,6 +181,29 @@ find_scheme(struct config_loader *l, const struct config_section *section,
 	draft->has_scheme = base != NULL && draft->source.scheme != NULL;
 }
 
+static void
+fill_text(struct config_loader *l, const struct scheme *scheme, const char *key,
+    char **text)
+{
+	const char *own = *text == NULL ? scheme_get(scheme, key) : NULL;
+
+	if (own != NULL)
+		*text = config_copy(l, own);
+}
+
+/* The source's own answer, else its scheme's. */
+static void
+fill_answer(struct config_loader *l, struct config_source *source)
+{
+	const char *status = scheme_get(source->scheme, "response_status");
+
+	if (source->response_status == 0)
+		source->response_status =
+		    status != NULL ? (int)strtol(status, NULL, 10) : 200;
+	fill_text(l, source->scheme, "response_body", &source->response_body);
+	fill_text(l, source->scheme, "response_type", &source->response_type);
+}
+
 /* What the sections above decide where the source is silent. */
 static void
 fill_defaults(struct config_loader *l, const struct config_section *section,
@@ -202,6 +225,7 @@ fill_defaults(struct config_loader *l, const struct config_section *section,
 	if (source->dedup == EVENT_DEDUP_KEY &&
 	    !scheme_key_signed(source->scheme))
 		source->dedup = EVENT_DEDUP_KEY_BODY;
+	fill_answer(l, source);
 }
 
 /* Nobody else's key can be another one under the same signature. */

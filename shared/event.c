@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/evp.h>
+
 #include "codec.h"
 
 /* The strings of an event, for what goes over all of them. */
@@ -78,6 +80,54 @@ event_free(struct event *event)
 	free(event);
 }
 
+/* Looked up once: to fetch an algorithm costs more than it does to most
+ * bodies. */
+static EVP_MD *sha256_md;
+
+static void
+fetch_sha256(void)
+{
+	sha256_md = EVP_MD_fetch(NULL, "SHA256", NULL);
+}
+
+int
+event_digest(const void *body, size_t len, uint8_t sha256[EVENT_SHA256_LEN])
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	(void)pthread_once(&once, fetch_sha256);
+	return sha256_md != NULL &&
+		       EVP_Digest(body, len, sha256, NULL, sha256_md, NULL) == 1
+		   ? 0
+		   : -1;
+}
+
+/* ---- ids ---- */
+
+enum { RANDOM_LEN = 10, RANDOM_IDS = 25 }; /* of an id; ids a call */
+
+static struct {
+	pthread_mutex_t lock;
+	int64_t last_ms;
+	unsigned counter;
+	uint8_t random[RANDOM_IDS][RANDOM_LEN];
+	size_t n_random;
+} ids = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* Under the lock: bytes nobody else gets. */
+static int
+take_random(uint8_t out[RANDOM_LEN])
+{
+	if (ids.n_random == 0) {
+		if (getrandom(ids.random, sizeof(ids.random), 0) !=
+		    (ssize_t)sizeof(ids.random))
+			return -1;
+		ids.n_random = RANDOM_IDS;
+	}
+	memcpy(out, ids.random[--ids.n_random], RANDOM_LEN);
+	return 0;
+}
+
 /*
  * RFC 9562, 5.7 and 6.2 method 1: 48 bits of milliseconds, then a 12-bit
  * counter that starts at random in each millisecond, then 62 random bits.
@@ -85,29 +135,27 @@ event_free(struct event *event)
 int
 event_id_new(int64_t wall_ms, uint8_t id[EVENT_ID_LEN])
 {
-	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-	static int64_t last_ms;
-	static unsigned counter;
-	uint8_t random[10];
+	uint8_t random[RANDOM_LEN] = {0};
 	int64_t ms;
 	unsigned count;
-	int i;
+	int i, rc;
 
-	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
-		return -1;
-	(void)pthread_mutex_lock(&lock);
-	if (wall_ms > last_ms) {
-		last_ms = wall_ms;
-		counter = (unsigned)(random[8] << 8 | random[9]) & 0x7ff;
-	} else if (++counter > 0xfff) {
+	(void)pthread_mutex_lock(&ids.lock);
+	rc = take_random(random);
+	if (wall_ms > ids.last_ms) {
+		ids.last_ms = wall_ms;
+		ids.counter = (unsigned)(random[8] << 8 | random[9]) & 0x7ff;
+	} else if (++ids.counter > 0xfff) {
 		/* Used up, or the clock went back: borrow the next millisecond.
 		 */
-		last_ms++;
-		counter = 0;
+		ids.last_ms++;
+		ids.counter = 0;
 	}
-	ms = last_ms;
-	count = counter;
-	(void)pthread_mutex_unlock(&lock);
+	ms = ids.last_ms;
+	count = ids.counter;
+	(void)pthread_mutex_unlock(&ids.lock);
+	if (rc != 0)
+		return -1;
 
 	for (i = 0; i < 6; i++)
 		id[i] = (uint8_t)(ms >> (40 - 8 * i));

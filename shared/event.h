@@ -69,6 +69,10 @@ void event_free(struct event *event);
 /* Bytes an event holds: what byte limits count. */
 size_t event_size(const struct event *event);
 
+/* The SHA-256 of a body.  0, or -1 without memory. */
+int
+event_digest(const void *body, size_t len, uint8_t sha256[EVENT_SHA256_LEN]);
+
 /* A new UUIDv7 (RFC 9562) for wall_ms; ids made in one process in the same
  * millisecond are still in order.  0, or -1 when there is no randomness. */
 int event_id_new(int64_t wall_ms, uint8_t id[EVENT_ID_LEN]);

@@ -228,10 +228,24 @@ skip_escape(struct scan *s)
 	return 0;
 }
 
+/* Bytes of a word, 0x80 in each whose value is 0, below n, or 0x80 and more;
+ * exact up to the first such byte (Mycroft's test). */
+#define EACH(byte)     (UINT64_C(0x0101010101010101) * (byte))
+#define BELOW(word, n) (((word)-EACH(n)) & ~(word)&EACH(0x80))
+#define IS(word, byte) BELOW((word) ^ EACH(byte), 1)
+
 /* The first byte from p on that is not a character of its own. */
 static const unsigned char *
 skip_plain(const unsigned char *p, const unsigned char *end)
 {
+	uint64_t word;
+
+	for (; end - p >= (ptrdiff_t)sizeof word; p += sizeof word) {
+		memcpy(&word, p, sizeof word);
+		if (((word & EACH(0x80)) | BELOW(word, 0x20) | IS(word, '"') |
+			IS(word, '\\')) != 0)
+			break;
+	}
 	while (p < end && *p >= 0x20 && *p < 0x80 && *p != '"' && *p != '\\')
 		p++;
 	return p;

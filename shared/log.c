@@ -20,7 +20,10 @@
 const char log_is_number[] = "number";
 const char log_is_tenths[] = "tenths";
 
-enum { WINDOW_MS = 60000 };
+enum {
+	WINDOW_MS = 60000,
+	LINE_FIRST = 500, /* bytes; longer lines grow */
+};
 
 static const struct {
 	const char *name;
@@ -44,7 +47,8 @@ is_plain(const char *s, size_t len)
 	size_t i;
 
 	for (i = 0; i < len; i++)
-		if (s[i] <= ' ' || s[i] >= 0x7f || strchr("\"=\\", s[i]))
+		if (s[i] <= ' ' || s[i] >= 0x7f || s[i] == '"' || s[i] == '=' ||
+		    s[i] == '\\')
 			return false;
 	return len > 0;
 }
@@ -71,14 +75,18 @@ add_field(struct buf *line, const struct log_field *field, bool json)
 {
 	if (field->text == NULL || field->text[0] == '\0')
 		return;
-	(void)buf_printf(line, json ? ",\"%s\":" : " %s=", field->name);
-	if (field->text == log_is_number)
-		(void)buf_printf(line, "%" PRId64, field->number);
-	else if (field->text == log_is_tenths)
-		(void)buf_printf(line, "%" PRId64 ".%" PRId64,
-		    field->number / 10, field->number % 10);
-	else
+	(void)buf_add_str(line, json ? ",\"" : " ");
+	(void)buf_add_str(line, field->name);
+	(void)buf_add_str(line, json ? "\":" : "=");
+	if (field->text == log_is_number) {
+		(void)buf_add_int(line, field->number);
+	} else if (field->text == log_is_tenths) {
+		(void)buf_add_int(line, field->number / 10);
+		(void)buf_add_char(line, '.');
+		(void)buf_add_int(line, field->number % 10);
+	} else {
 		add_text(line, field->text, json);
+	}
 }
 
 static void
@@ -87,11 +95,12 @@ compose(struct buf *line, enum log_level level, const char *msg,
 {
 	bool json = settings.format == LOG_FORMAT_JSON;
 
+	(void)buf_reserve(line, LINE_FIRST);
 	if (settings.journal)
 		(void)buf_printf(line, "<%d>", levels[level].priority);
-	(void)buf_printf(line,
-	    json ? "{\"level\":\"%s\",\"msg\":" : "level=%s msg=",
-	    levels[level].name);
+	(void)buf_add_str(line, json ? "{\"level\":\"" : "level=");
+	(void)buf_add_str(line, levels[level].name);
+	(void)buf_add_str(line, json ? "\",\"msg\":" : " msg=");
 	add_text(line, msg, json);
 	for (; fields->name != NULL; fields++)
 		add_field(line, fields, json);

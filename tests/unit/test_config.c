@@ -400,6 +400,49 @@ test_weak(void **state)
 	buf_clear(&warnings);
 }
 
+static void
+check_answer(const struct config *c, const char *name, int status,
+    const char *body, const char *type)
+{
+	const struct config_source *source = c->sources;
+
+	while (strcmp(source->name, name) != 0)
+		source++;
+	assert_int_equal(source->response_status, status);
+	assert_string_equal(
+	    source->response_body ? source->response_body : "ours", body);
+	assert_string_equal(
+	    source->response_type ? source->response_type : "ours", type);
+}
+
+/* A source answers as it says itself, else as its scheme does. */
+static void
+test_answers(void **state)
+{
+	struct buf errors = {0};
+	struct config *c =
+	    load("[worker local]\n"
+		 "[source a]\nscheme = github\nsecret = 0123456789\n"
+		 "[source b]\nscheme = github\nsecret = 0123456789\n"
+		 "response_status = 201\nresponse_body = thanks\n"
+		 "[scheme mine]\nkind = token\nsignature = header:x-t\n"
+		 "response_status = 202\nresponse_body = taken\n"
+		 "response_type = text/html\n"
+		 "[source c]\nscheme = mine\nsecret = 0123456789\n"
+		 "[source d]\nscheme = mine\nsecret = 0123456789\n"
+		 "response_status = 204\nresponse_body = own\n",
+		CONFIG_ROLE_GATEWAY, &errors);
+
+	(void)state;
+	assert_non_null(c);
+	check_answer(c, "a", 200, "ours", "ours");
+	check_answer(c, "b", 201, "thanks", "ours");
+	check_answer(c, "c", 202, "taken", "text/html");
+	check_answer(c, "d", 204, "own", "text/html");
+	config_unref(c);
+	buf_clear(&errors);
+}
+
 /* Every fault is told at once, in the order of the lines. */
 static void
 test_all_at_once(void **state)
@@ -570,6 +613,7 @@ main(void)
 	    cmocka_unit_test(test_secrets_of_users),
 	    cmocka_unit_test(test_faults),
 	    cmocka_unit_test(test_weak),
+	    cmocka_unit_test(test_answers),
 	    cmocka_unit_test(test_all_at_once),
 	    cmocka_unit_test_teardown(test_conf_d, clean_up),
 	    cmocka_unit_test(test_bare_secret),

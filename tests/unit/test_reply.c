@@ -27,6 +27,7 @@ setup(void **state)
 	(void)snprintf(f->name, sizeof f->name, "shop");
 	f->source.name = f->name;
 	f->source.scheme = f->scheme;
+	f->source.response_status = 200;
 	*state = f;
 	return 0;
 }
@@ -132,21 +133,17 @@ static void
 test_own_answers(void **state)
 {
 	struct fixture *f = *state;
-	char error[SCHEME_ERROR_SIZE];
 	char text[] = "thanks";
 	char type[] = "text/html";
 
-	assert_int_equal(
-	    scheme_set(f->scheme, "response_body", "from scheme", error), 0);
-	assert_int_equal(
-	    scheme_set(f->scheme, "response_status", "201", error), 0);
+	f->source.response_status = 201;
+	f->source.response_body = text;
 	accept_it(f, false, "");
 	support_contains(f->out.p, "Status: 201 Created\r\n");
 	support_contains(f->out.p, "Content-Type: text/plain; charset=utf-8");
-	support_contains(f->out.p, "\r\n\r\nfrom scheme");
+	support_contains(f->out.p, "\r\n\r\nthanks");
 
 	f->source.response_status = 202;
-	f->source.response_body = text;
 	f->source.response_type = type;
 	accept_it(f, true, "");
 	support_contains(f->out.p, "Status: 202 Accepted\r\n");
@@ -158,8 +155,8 @@ test_own_answers(void **state)
 	accept_it(f, false, "");
 	support_contains(f->out.p, "Status: 204 No Content\r\n");
 	assert_null(strstr(buf_str(&f->out), "Content-"));
-	f->source =
-	    (struct config_source){.name = f->name, .scheme = f->scheme};
+	f->source = (struct config_source){
+	    .name = f->name, .scheme = f->scheme, .response_status = 200};
 }
 
 static void
