@@ -120,7 +120,8 @@ void scheme_keys_free(struct scheme_keys *keys);
 enum { SCHEME_URL_MAX = 512 };
 
 /* Whether a source of this scheme may go without a secret: keys_url or
- * keys_from say where its keys come from.  With a secret nothing is fetched. */
+ * keys_from say where its keys come from.  With a secret nothing is fetched,
+ * but see scheme_fetches_always(). */
 bool scheme_fetches(const struct scheme *scheme);
 /* Whether it fetches with a secret, too, which then says what certificates are
  * trusted. */

@@ -8,7 +8,10 @@
 // Standard output: its answer, a line each
 //     {headers} of sign, {valid, why} of verify, {error} when neither can be.
 
-import { webcrypto } from "node:crypto";
+import { webcrypto, X509Certificate } from "node:crypto";
+import { EventEmitter } from "node:events";
+import https from "node:https";
+import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 
 // Node 18 has it only with a flag, and some SDKs want it
@@ -353,6 +356,38 @@ const getstream = { async verify({ secret, body, headers }) {
 		body, headers["x-signature"]);
 } };
 
+// It fetches the certificate, which is `secret` here, and keeps it.
+const sns = { async verify({ secret, body }) {
+	const require = createRequire(import.meta.url);
+	delete require.cache[require.resolve("sns-validator")];
+	const MessageValidator = require("sns-validator");
+	const { get } = https;
+	https.get = (url, got) => {
+		const answer = new EventEmitter();
+		got(Object.assign(answer, { statusCode: 200 }));
+		answer.emit("data", secret);
+		answer.emit("end");
+		return answer;
+	};
+	try {
+		return await passes(new Promise((done, fail) =>
+			new MessageValidator().validate(JSON.parse(body),
+				(error) => error ? fail(error) : done())));
+	} finally {
+		https.get = get;
+	}
+} };
+
+// `secret` has the root and whose notifications are expected
+const apple = { async verify({ secret, body }) {
+	const { SignedDataVerifier } =
+		await import("@apple/app-store-server-library");
+	const { root, bundle_id, environment } = JSON.parse(secret);
+	return passes(new SignedDataVerifier([new X509Certificate(root).raw],
+		false, environment, bundle_id, 1234)
+		.verifyAndDecodeNotification(JSON.parse(body).signedPayload));
+} };
+
 const table = {
 	stripe, octokit, "octokit-webhooks": octokitWebhooks,
 	svix: standard("svix"), standardwebhooks: standard("standardwebhooks"),
@@ -360,7 +395,8 @@ const table = {
 	telnyx, linear, square, paddle, webflow, sendgrid, razorpay, line, pusher,
 	gocardless, easypost, onfido, mux, openai, resend, clerk, replicate,
 	getstream, contentful, "contentful-query": contentful,
-	twilio, "twilio-json": twilioJson,
+	twilio, "twilio-json": twilioJson, "aws-sns": sns,
+	"apple-app-store": apple,
 };
 
 async function answer(request) {
