@@ -67,6 +67,7 @@ put_place(struct buf *out, const char *text, size_t len)
 	    {"json:", "", " of the JSON body"},
 	    {"signature:", "", " of the signature"},
 	    {"param:", "your param ", ""},
+	    {"jose_headers:", "the headers that the token lists: ", ""},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -217,6 +218,8 @@ put_how(const struct scheme *scheme, struct buf *out)
 	    {"ecdsa", "an ECDSA signature (P-256)"},
 	    {"rsa", "an RSA signature (PKCS#1 v1.5)"},
 	    {"jwt", "a signed token (JWT)"},
+	    {"message", "a signature of the message (RFC 9421, or the draft "
+			"before it)"},
 	    {"token", "the secret itself; nothing is signed"},
 	    {"basic", "user and password; nothing is signed"},
 	    {"none", "nothing: a source needs `allow` or `unverified = yes`"},
@@ -248,6 +251,14 @@ put_signed(const struct scheme *scheme, struct buf *out)
 	}
 	put_values(out, scheme, "algorithms", "Algorithms");
 	put_values(out, scheme, "claim", "It must claim");
+	put_values(out, scheme, "covered", "It must cover");
+	put_values(out, scheme, "tag", "Its tag");
+	template = scheme_get(scheme, "payload");
+	if (template) {
+		label(out, "What is signed");
+		put_template(out, template);
+		end_line(out);
+	}
 	put_values(out, scheme, "when", "Only where");
 	put_values(out, scheme, "require", "It must have");
 }
@@ -312,6 +323,12 @@ put_secret(const struct scheme *scheme, struct buf *out)
 	else if (is(scheme, "kind", "jwt"))
 		(void)buf_add_str(out, "that of an HMAC, or public keys: PEM "
 				       "or a JWK set");
+	else if (is(scheme, "algorithms", "hmac-sha256"))
+		(void)buf_add_str(out, "that of the HMAC");
+	else if (is(scheme, "kind", "message"))
+		(void)buf_printf(out, "public keys: %s%sPEM or a JWK set",
+		    scheme_get(scheme, "secret_encoding") ? encoding : "",
+		    scheme_get(scheme, "secret_encoding") ? ", " : "");
 	else if (is(scheme, "kind", "basic"))
 		(void)buf_add_str(out, "written user:password");
 	else if (strcmp(encoding, "text") == 0)
@@ -332,7 +349,7 @@ put_time(const struct scheme *scheme, struct buf *out)
 	if (scheme_is_none(scheme))
 		return;
 	label(out, "Time");
-	if (is(scheme, "kind", "jwt")) {
+	if (is(scheme, "kind", "jwt") && !scheme_get(scheme, "payload")) {
 		(void)buf_printf(out,
 		    "exp, nbf, iat as far as they are there, "
 		    "%s off at most%s%s\n",
@@ -346,7 +363,12 @@ put_time(const struct scheme *scheme, struct buf *out)
 				       "can send it again\n");
 		return;
 	}
-	put_places(out, scheme, "timestamp", ", else ");
+	if (is(scheme, "kind", "message"))
+		(void)buf_add_str(out, is(scheme, "syntax", "cavage")
+					   ? "(created), else header date"
+					   : "created, and expires");
+	else
+		put_places(out, scheme, "timestamp", ", else ");
 	(void)buf_printf(out, ", %lld s off at most, %s\n",
 	    (long long)(tolerance_ms / 1000),
 	    is(scheme, "direction", "past") ? "into the past" : "either way");
@@ -532,10 +554,14 @@ put_row(const struct scheme *scheme, struct buf *out)
 	(void)buf_add_str(out, " | ");
 	explain_kind(scheme, out);
 	(void)buf_add_str(out, " | ");
+	if (!template)
+		template = scheme_get(scheme, "payload");
 	if (template)
 		put_template(&text, template);
-	if (is(scheme, "kind", "jwt"))
+	else if (is(scheme, "kind", "jwt"))
 		(void)buf_add_str(&text, "a token with its claims");
+	if (is(scheme, "kind", "message"))
+		(void)buf_add_str(&text, "what the message says, and the body");
 	put_cell(out, text.len > 0 && buf_str(&text) ? text.p : "nothing");
 	(void)buf_printf(out, " | %s | ", get(scheme, "evidence", ""));
 	if (link)

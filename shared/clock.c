@@ -181,3 +181,35 @@ clock_parse(const char *text, int64_t *wall_ms)
 	*wall_ms = ((int64_t)seconds - offset) * 1000 + ms;
 	return 0;
 }
+
+static const char http_form[] = "%a, %d %b %Y %H:%M:%S GMT";
+
+void
+clock_format_http(int64_t wall_ms, char out[CLOCK_HTTP_SIZE])
+{
+	time_t seconds = (time_t)(wall_ms / 1000);
+	struct tm tm;
+
+	if (gmtime_r(&seconds, &tm) == NULL ||
+	    strftime(out, CLOCK_HTTP_SIZE, http_form, &tm) == 0)
+		*out = '\0';
+}
+
+int
+clock_parse_http(const char *text, int64_t *wall_ms)
+{
+	char again[CLOCK_HTTP_SIZE];
+	struct tm tm = {0};
+	const char *end = strptime(text, http_form, &tm);
+	time_t seconds;
+
+	if (!end || *end != '\0')
+		return -1;
+	/* what people write differently, or no such day, is no such text */
+	seconds = timegm(&tm);
+	clock_format_http((int64_t)seconds * 1000, again);
+	if (seconds < 0 || strcmp(again, text) != 0)
+		return -1;
+	*wall_ms = (int64_t)seconds * 1000;
+	return 0;
+}

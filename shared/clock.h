@@ -29,6 +29,14 @@ void clock_format(int64_t wall_ms, char out[CLOCK_TEXT_SIZE]);
  */
 int clock_parse(const char *text, int64_t *wall_ms);
 
+/* The same of a Date header: IMF-fixdate (RFC 9110, 5.6.7) and nothing else. */
+int clock_parse_http(const char *text, int64_t *wall_ms);
+
+enum { CLOCK_HTTP_SIZE = 40 };
+
+/* Write wall_ms so, cut to seconds. */
+void clock_format_http(int64_t wall_ms, char out[CLOCK_HTTP_SIZE]);
+
 /* The same of a time as people write it: RFC 3339, a day (2026-11-22), or how
  * long ago it was (6h). */
 int clock_parse_since(const char *text, int64_t *wall_ms);

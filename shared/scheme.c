@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "scheme_impl.h"
+#include "scheme_message.h"
 #include "scheme_parse.h"
 #include "scheme_text.h"
 #include "units.h"
@@ -252,6 +253,8 @@ scheme_wanted_signed(const struct scheme *scheme)
 static bool
 signs_url(const struct scheme_rules *rules)
 {
+	if (rules->kind == SCHEME_KIND_MESSAGE)
+		return scheme_message_needs_url(rules);
 	return scheme_has_part(rules, SCHEME_PART_URL) ||
 	       scheme_has_part(rules, SCHEME_PART_URL_NO_QUERY) ||
 	       scheme_has_made(rules, SCHEME_COVERS_URL);
@@ -271,9 +274,9 @@ scheme_tolerance_ms(const struct scheme *scheme)
 {
 	const struct scheme_rules *rules = scheme->rules;
 
-	return rules->timestamp.n == 0 || rules->no_tolerance
-		   ? 0
-		   : rules->tolerance_ms;
+	if (rules->timestamp.n == 0 && rules->kind != SCHEME_KIND_MESSAGE)
+		return 0;
+	return rules->no_tolerance ? 0 : rules->tolerance_ms;
 }
 
 int64_t
@@ -384,6 +387,7 @@ signs(const struct scheme_rules *rules)
 {
 	return rules->kind == SCHEME_KIND_HMAC ||
 	       rules->kind == SCHEME_KIND_HASH ||
+	       rules->kind == SCHEME_KIND_MESSAGE ||
 	       scheme_is_asymmetric(rules->kind);
 }
 

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "scheme_jwt.h"
+#include "scheme_message.h"
 #include "scheme_text.h"
 
 static int fault(char error[SCHEME_ERROR_SIZE], const char *fmt, ...)
@@ -41,6 +41,8 @@ made(const struct scheme_template *template, unsigned covers)
 bool
 scheme_has_part(const struct scheme_rules *rules, enum scheme_part_kind kind)
 {
+	if (rules->payload && has(rules->payload, kind))
+		return true;
 	for (size_t i = 0; i < rules->n_claims; i++)
 		if (rules->claims[i].template &&
 		    has(rules->claims[i].template, kind))
@@ -54,6 +56,8 @@ scheme_has_part(const struct scheme_rules *rules, enum scheme_part_kind kind)
 bool
 scheme_has_made(const struct scheme_rules *rules, unsigned covers)
 {
+	if (rules->payload && made(rules->payload, covers))
+		return true;
 	for (size_t i = 0; i < rules->n_claims; i++)
 		if (rules->claims[i].template &&
 		    made(rules->claims[i].template, covers))
@@ -217,11 +221,34 @@ covers(const struct scheme_rules *rules, const struct scheme_template *template,
 static bool
 token_covers(const struct scheme_rules *rules, const struct scheme_place *place)
 {
+	if (rules->payload && covers(rules, rules->payload, place))
+		return true;
 	for (size_t i = 0; i < rules->n_claims; i++)
 		if (rules->claims[i].template &&
 		    covers(rules, rules->claims[i].template, place))
 			return true;
-	return place->kind == SCHEME_PLACE_CLAIM;
+	return !rules->payload && place->kind == SCHEME_PLACE_CLAIM;
+}
+
+/* A message signature covers the body by its digest. */
+static bool
+message_covers(
+    const struct scheme_rules *rules, const struct scheme_place *place)
+{
+	switch (place->kind) {
+	case SCHEME_PLACE_HEADER:
+		return scheme_message_covers_header(rules, place->name);
+	case SCHEME_PLACE_QUERY:
+		return scheme_message_covers_query(rules);
+	case SCHEME_PLACE_FORM:
+	case SCHEME_PLACE_JSON:
+		return true;
+	case SCHEME_PLACE_CLAIM:
+	case SCHEME_PLACE_SIGNATURE:
+	case SCHEME_PLACE__MAX:
+		break;
+	}
+	return false;
 }
 
 bool
@@ -230,6 +257,8 @@ scheme_covers(
 {
 	if (rules->kind == SCHEME_KIND_JWT)
 		return token_covers(rules, place);
+	if (rules->kind == SCHEME_KIND_MESSAGE)
+		return message_covers(rules, place);
 	for (size_t i = 0; i < rules->n_templates; i++)
 		if (!covers(rules, rules->templates[i], place))
 			return false;
@@ -370,40 +399,88 @@ finds_claim(const struct scheme_joins *joins)
 }
 
 static bool
-jwt_hmac(const struct scheme_rules *rules)
+has_algorithm(const struct scheme_rules *rules, bool hmac)
 {
 	for (size_t i = 0; i < SCHEME_JWT_ALGORITHMS; i++)
 		if (rules->jwt_algorithms[i] &&
-		    scheme_jwt_is_hmac((enum scheme_jwt_algorithm)i))
+		    scheme_jwt_is_hmac((enum scheme_jwt_algorithm)i) == hmac)
 			return true;
 	return false;
+}
+
+/* The syntax whose components a scheme names. */
+static int
+check_syntax(const struct scheme_rules *rules, char *error)
+{
+	char other = rules->syntax == SCHEME_SYNTAX_CAVAGE ? '@' : '(';
+
+	for (size_t i = 0; i < rules->n_covered; i++)
+		for (size_t k = 0; k < rules->covered[i].n; k++)
+			if (*rules->covered[i].names[k] == other)
+				return fault(error,
+				    "covered: %s is not of this syntax",
+				    rules->covered[i].names[k]);
+	return 0;
+}
+
+static int
+check_message(const struct scheme_rules *rules, char *error)
+{
+	if (rules->kind != SCHEME_KIND_MESSAGE)
+		return rules->n_covered > 0 || rules->tag ||
+			       rules->names_message ||
+			       rules->syntax != SCHEME_SYNTAX_RFC9421
+			   ? fault(error,
+				 "syntax, covered, tag and these algorithms: "
+				 "for kind message")
+			   : 0;
+	if (rules->n_claims > 0 || rules->max_age_ms > 0 || rules->payload)
+		return fault(error, "claim, max_age, payload: for kind jwt");
+	if (!rules->names_message)
+		return fault(error, "algorithms: missing");
+	/* a public key in some other form would be the secret of an HMAC */
+	if (has_algorithm(rules, true) && has_algorithm(rules, false))
+		return fault(error,
+		    "algorithms: hmac-sha256 stands alone or not at all");
+	if (rules->jwt_algorithms[SCHEME_PS512] &&
+	    rules->jwt_algorithms[SCHEME_RS256])
+		return fault(error, "algorithms: an RSA key has one of them");
+	for (size_t i = 0; i < rules->signature.n; i++)
+		if (rules->signature.v[i].kind != SCHEME_PLACE_HEADER)
+			return fault(error, "signature: it stands in a header");
+	return check_syntax(rules, error);
 }
 
 static int
 check_jwt(const struct scheme_rules *rules, char *error)
 {
-	bool any = false;
-
-	for (size_t i = 0; i < SCHEME_JWT_ALGORITHMS; i++)
-		any = any || rules->jwt_algorithms[i];
 	if (rules->kind != SCHEME_KIND_JWT &&
 	    (finds_claim(&rules->id) || finds_claim(&rules->type)))
 		return fault(error, "claim: is a place of kind jwt");
+	if (rules->kind == SCHEME_KIND_MESSAGE)
+		return 0;
 	if (rules->kind != SCHEME_KIND_JWT)
-		return any || rules->n_claims > 0 || rules->max_age_ms > 0
-			   ? fault(error,
-				 "algorithms, claim, max_age: for kind jwt")
+		return rules->names_jwt || rules->n_claims > 0 ||
+			       rules->max_age_ms > 0 || rules->payload
+			   ? fault(error, "algorithms, claim, max_age, "
+					  "payload: for kind jwt")
 		       : rules->keys_url
 			   ? fault(error, "keys_url: for kind jwt")
 			   : 0;
-	if (!any)
+	if (!rules->names_jwt)
 		return fault(error, "algorithms: missing");
+	if (rules->payload &&
+	    (rules->n_claims > 0 || rules->max_age_ms > 0 ||
+		finds_claim(&rules->id) || finds_claim(&rules->type)))
+		return fault(error, "payload: it has no claims");
+	if (rules->payload && rules->payload->n == 0)
+		return fault(error, "payload: nothing is signed");
 	if (rules->n_keys_from > 0)
 		return fault(error, "keys_from: a token names no URL");
-	if (jwt_hmac(rules) &&
+	if (has_algorithm(rules, true) &&
 	    rules->secret_encoding == SCHEME_SECRET_CERTIFICATE)
 		return fault(error, "algorithms: HS ones have no certificates");
-	if (scheme_rules_fetch(rules) && jwt_hmac(rules))
+	if (scheme_rules_fetch(rules) && has_algorithm(rules, true))
 		return fault(error, "keys_url: keys of HS algorithms are "
 				    "secret");
 	if (rules->no_tolerance)
@@ -474,7 +551,8 @@ scheme_check(const struct scheme *scheme, char error[SCHEME_ERROR_SIZE])
 	} else if (check_token(rules, error)) {
 		return -1;
 	}
-	if (check_jwt(rules, error) || check_certificates(rules, error))
+	if (check_jwt(rules, error) || check_message(rules, error) ||
+	    check_certificates(rules, error))
 		return -1;
 	return check_timestamp(rules, error);
 }

@@ -1,10 +1,34 @@
-/* The keys of kind jwt, and where its keys come from. */
+/* The keys of the kinds jwt and message, and where their keys come from. */
 
 #include <string.h>
 
-#include "scheme_jwt.h"
+#include "scheme_message.h"
 #include "scheme_parse.h"
 #include "units.h"
+
+/* Both kinds have their own words for them. */
+static int
+add_algorithm(struct scheme_parse *p, const char *word)
+{
+	struct scheme_rules *rules = p->rules;
+
+	for (size_t i = 0; scheme_message_words[i]; i++) {
+		if (strcmp(scheme_message_words[i], word) != 0)
+			continue;
+		rules->jwt_algorithms[scheme_message_algorithm(i)] = true;
+		rules->names_message = true;
+		return 0;
+	}
+	int algorithm = scheme_parse_word(p,
+	    rules->kind == SCHEME_KIND_MESSAGE ? scheme_message_words
+					       : scheme_jwt_words,
+	    word);
+	if (algorithm < 0)
+		return -1;
+	rules->jwt_algorithms[algorithm] = true;
+	rules->names_jwt = true;
+	return 0;
+}
 
 int
 scheme_parse_algorithms(struct scheme_parse *p, const char *value)
@@ -14,14 +38,76 @@ scheme_parse_algorithms(struct scheme_parse *p, const char *value)
 
 	while ((start = scheme_next_word(&value, &len))) {
 		const char *word = scheme_copy(p, start, len);
-		int algorithm =
-		    word ? scheme_parse_word(p, scheme_jwt_words, word) : -1;
 
-		if (algorithm < 0)
+		if (!word || add_algorithm(p, word))
 			return -1;
-		p->rules->jwt_algorithms[algorithm] = true;
 	}
 	return 0;
+}
+
+int
+scheme_parse_syntax(struct scheme_parse *p, const char *value)
+{
+	static const char *const words[] = {
+	    [SCHEME_SYNTAX_RFC9421] = "rfc9421",
+	    [SCHEME_SYNTAX_CAVAGE] = "cavage",
+	    NULL,
+	};
+	int word = scheme_parse_word(p, words, value);
+
+	p->rules->syntax = (enum scheme_syntax)word;
+	return word < 0 ? -1 : 0;
+}
+
+/* A header's name, or what a syntax has beside them. */
+static bool
+is_component(const char *name)
+{
+	static const char *const words[] = {"@method", "@target-uri",
+	    "@authority", "@scheme", "@request-target", "@path", "@query",
+	    "(request-target)", "(created)", "(expires)"};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(words[i], name) == 0)
+			return true;
+	return strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_") ==
+	       strlen(name);
+}
+
+int
+scheme_parse_covered(struct scheme_parse *p, const char *value)
+{
+	struct scheme_rules *rules = p->rules;
+	struct scheme_component *covered = &rules->covered[rules->n_covered];
+	size_t len;
+	const char *start;
+
+	if (rules->n_covered == SCHEME_RULES_MAX)
+		return scheme_fault(p, "at most %d", SCHEME_RULES_MAX);
+	while ((start = scheme_next_word(&value, &len))) {
+		const char *word = scheme_copy(p, start, len);
+
+		if (!word)
+			return -1;
+		if (covered->n == SCHEME_COVERED_MAX)
+			return scheme_fault(
+			    p, "at most %d on a line", SCHEME_COVERED_MAX);
+		if (!is_component(word))
+			return scheme_fault(p,
+			    "`%s` is no component (@method, @target-uri, "
+			    "content-type …)",
+			    word);
+		covered->names[covered->n++] = word;
+	}
+	rules->n_covered++;
+	return 0;
+}
+
+int
+scheme_parse_tag(struct scheme_parse *p, const char *value)
+{
+	p->rules->tag = scheme_copy(p, value, strlen(value));
+	return p->rules->tag ? 0 : -1;
 }
 
 /* A name, or several with a bar between them; of an inner object OBJECT/NAME.
@@ -125,4 +211,11 @@ scheme_parse_keys_from(struct scheme_parse *p, const char *value)
 	rules->keys_from[rules->n_keys_from] =
 	    scheme_copy(p, value, strlen(value));
 	return rules->keys_from[rules->n_keys_from++] ? 0 : -1;
+}
+
+int
+scheme_parse_payload(struct scheme_parse *p, const char *value)
+{
+	p->rules->payload = scheme_parse_template(p, value);
+	return p->rules->payload ? 0 : -1;
 }

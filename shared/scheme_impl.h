@@ -32,6 +32,7 @@ enum {
 	SCHEME_RULES_MAX = 8,       /* handshakes; conditions of one rule */
 	SCHEME_HEADERS_MAX = 4,     /* of one handshake's answer */
 	SCHEME_SIGNATURES_MAX = 32, /* of one request */
+	SCHEME_COVERED_MAX = 4,     /* alternatives of one component */
 	SCHEME_CLAIM_MAX = 128,     /* bytes of a claim's name */
 	SCHEME_ANSWER_MAX = 2048,   /* bytes a handshake answers at most */
 	SCHEME_WORD_MAX = 128,      /* bytes of a scheme_word */
@@ -47,9 +48,10 @@ enum scheme_kind {
 	SCHEME_KIND_HMAC,
 	SCHEME_KIND_HASH, /* digest of a text that holds the secret */
 	SCHEME_KIND_ED25519,
-	SCHEME_KIND_ECDSA, /* P-256, DER */
-	SCHEME_KIND_RSA,   /* PKCS#1 v1.5 */
-	SCHEME_KIND_JWT,   /* scheme_jwt.h */
+	SCHEME_KIND_ECDSA,   /* P-256, DER */
+	SCHEME_KIND_RSA,     /* PKCS#1 v1.5 */
+	SCHEME_KIND_JWT,     /* scheme_jwt.h */
+	SCHEME_KIND_MESSAGE, /* scheme_message.h */
 	SCHEME_KIND_TOKEN,
 	SCHEME_KIND_BASIC,
 	SCHEME_KIND_NONE,
@@ -152,6 +154,14 @@ struct scheme_claim {
 	const struct scheme_template *template; /* NULL: any value */
 };
 
+enum scheme_syntax { SCHEME_SYNTAX_RFC9421, SCHEME_SYNTAX_CAVAGE };
+
+/* A component that message signatures must cover; any of the names will do. */
+struct scheme_component {
+	const char *names[SCHEME_COVERED_MAX];
+	size_t n;
+};
+
 struct scheme_answer_header {
 	const char *name;
 	const struct scheme_template *value;
@@ -218,10 +228,16 @@ struct scheme_rules {
 	size_t n_pairs;
 	char group_separator; /* '\0': the text is one group */
 
-	bool jwt_algorithms[SCHEME_JWT_ALGORITHMS];
+	bool jwt_algorithms[SCHEME_JWT_ALGORITHMS]; /* kind message, too */
+	bool names_jwt, names_message;              /* whose words those are */
+	enum scheme_syntax syntax;
+	struct scheme_component covered[SCHEME_RULES_MAX];
+	size_t n_covered;
+	const char *tag; /* NULL: any */
 	struct scheme_claim claims[SCHEME_RULES_MAX];
 	size_t n_claims;
-	int64_t max_age_ms; /* 0: any */
+	int64_t max_age_ms;                    /* 0: any */
+	const struct scheme_template *payload; /* of a token without, or NULL */
 
 	const char *keys_url; /* NULL: its keys are secrets */
 	const char *keys_from[SCHEME_FROM_MAX];
@@ -329,6 +345,7 @@ struct scheme_look {
 	const struct scheme_template *template; /* the one in use */
 	struct scheme_text pairs[SCHEME_PAIRS_MAX];
 	struct scheme_text timestamp;
+	const struct buf *jose;   /* a token's header, JSON, or NULL */
 	const unsigned char *key; /* the secret in use */
 	size_t key_len;
 	bool words_only; /* {hmac:…} makes those of words alone */
@@ -408,7 +425,7 @@ struct scheme_key {
 	*mac[SCHEME_HASH__MAX]; /* HMAC: keyed, for the hashes used */
 	EVP_PKEY *pkey;         /* asymmetric kinds */
 	bool can_sign;
-	struct scheme_jwk *jwks; /* kind jwt: public keys */
+	struct scheme_jwk *jwks; /* kinds jwt, message: public keys */
 	size_t n_jwks;
 	struct scheme_trust *trust; /* certificates as secrets */
 	STACK_OF(X509) * chain;     /* of a URL: the signer first */

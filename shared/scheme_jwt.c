@@ -4,10 +4,6 @@
 #include <string.h>
 
 #include <openssl/crypto.h>
-#include <openssl/ec.h>
-#include <openssl/err.h>
-#include <openssl/hmac.h>
-#include <openssl/rsa.h>
 
 #include "scheme_x509.h"
 
@@ -15,11 +11,10 @@ enum { SECONDS_DIGITS_MAX = 12, PARTS = 3 };
 
 /* A token taken apart; nothing of it is trusted. */
 struct token {
-	const char *text; /* header.payload, which is signed */
-	size_t text_len;
+	struct scheme_jws jws;  /* header.payload, which is signed */
 	struct buf part[PARTS]; /* decoded: header, payload, signature */
-	enum scheme_jwt_algorithm algorithm;
-	struct buf kid; /* "": none */
+	struct buf kid;         /* "": none */
+	struct buf text;        /* that, where it had to be made */
 };
 
 static void
@@ -28,6 +23,7 @@ clear_token(struct token *token)
 	for (size_t i = 0; i < PARTS; i++)
 		buf_clear(&token->part[i]);
 	buf_clear(&token->kid);
+	buf_clear(&token->text);
 }
 
 static bool
@@ -38,18 +34,19 @@ brings_chain(const struct scheme_rules *rules)
 
 /* ---- reading ---- */
 
-/* Take the three parts out of a text.  base64url without padding (RFC 7515, 2).
- */
+/* Take the three parts out of a text.  base64url without padding (RFC 7515, 2);
+ * a payload that is elsewhere is empty. */
 static enum scheme_result
 split(const struct scheme_rules *rules, const char *p, size_t len,
     struct token *token)
 {
 	const char *end = p + len;
+	bool detached = rules->payload != NULL;
 
 	if (len > (size_t)(brings_chain(rules) ? SCHEME_JWT_CHAIN_MAX
 					       : SCHEME_JWT_MAX))
 		return SCHEME_BAD_FORMAT;
-	token->text = p;
+	token->jws.text = p;
 	for (size_t i = 0; i < PARTS; i++) {
 		const char *stop = memchr(p, '.', (size_t)(end - p));
 		struct buf *part = &token->part[i];
@@ -58,13 +55,14 @@ split(const struct scheme_rules *rules, const char *p, size_t len,
 			return SCHEME_BAD_FORMAT;
 		if (!stop)
 			stop = end;
-		if (p == stop || stop[-1] == '=')
+		if ((p == stop) != (detached && i == 1) ||
+		    (p < stop && stop[-1] == '='))
 			return SCHEME_BAD_FORMAT;
 		if (codec_decode(CODEC_BASE64URL, p, (size_t)(stop - p), part))
 			return part->failed ? SCHEME_ERROR
 					    : SCHEME_BAD_ENCODING;
 		if (i == 1)
-			token->text_len = (size_t)(stop - token->text);
+			token->jws.text_len = (size_t)(stop - token->jws.text);
 		p = stop + 1;
 	}
 	return SCHEME_OK;
@@ -110,7 +108,7 @@ read_header(const struct scheme_rules *rules, struct token *token)
 		goto out;
 	if (buf_str(&alg) && buf_str(&token->kid) && alg.len == strlen(alg.p))
 		result =
-		    read_algorithm(rules, buf_str(&alg), &token->algorithm);
+		    read_algorithm(rules, buf_str(&alg), &token->jws.algorithm);
 out:
 	if (alg.failed || token->kid.failed)
 		result = SCHEME_ERROR;
@@ -118,127 +116,37 @@ out:
 	return result;
 }
 
-/* ---- the signature ---- */
-
-static const EVP_MD *
-digest_of(enum scheme_jwt_algorithm algorithm)
-{
-	if (algorithm == SCHEME_EDDSA)
-		return NULL;
-	switch (algorithm % 3) {
-	case 0:
-		return EVP_sha256();
-	case 1:
-		return EVP_sha384();
-	default:
-		return EVP_sha512();
-	}
-}
-
+/* The text that is signed where the payload is no part of the token. */
 static enum scheme_result
-check_hmac(const struct token *token, const struct scheme_key *key)
+attach(struct scheme_proof *proof, struct token *token)
 {
-	unsigned char mac[EVP_MAX_MD_SIZE];
-	const struct buf *signature = &token->part[2];
-	enum scheme_result result = SCHEME_MISMATCH;
-	unsigned len;
-
-	if (!HMAC(digest_of(token->algorithm), key->p, (int)key->len,
-		(const unsigned char *)token->text, token->text_len, mac, &len))
-		return SCHEME_ERROR;
-	if (signature->len != len)
-		result = SCHEME_WRONG_LENGTH;
-	else if (CRYPTO_memcmp(mac, signature->p, len) == 0)
-		result = SCHEME_OK;
-	OPENSSL_cleanse(mac, sizeof(mac));
-	return result;
-}
-
-/* From r and s in equal halves (RFC 7518, 3.4) to DER, which OpenSSL takes. */
-static enum scheme_result
-to_der(const struct buf *halves, const EVP_PKEY *pkey, struct buf *out)
-{
-	size_t size = ((size_t)EVP_PKEY_get_bits(pkey) + 7) / 8;
-	const unsigned char *p = (const unsigned char *)halves->p;
-	ECDSA_SIG *pair = ECDSA_SIG_new();
-	BIGNUM *r, *s;
-	unsigned char *der = NULL;
-	int len = -1;
-
-	if (halves->len != 2 * size) {
-		ECDSA_SIG_free(pair);
-		return SCHEME_WRONG_LENGTH;
-	}
-	r = BN_bin2bn(p, (int)size, NULL);
-	s = BN_bin2bn(p + size, (int)size, NULL);
-	if (pair && r && s && ECDSA_SIG_set0(pair, r, s) == 1) {
-		len = i2d_ECDSA_SIG(pair, &der);
-	} else {
-		BN_free(r);
-		BN_free(s);
-	}
-	ECDSA_SIG_free(pair);
-	if (len > 0)
-		(void)buf_add(out, der, (size_t)len);
-	OPENSSL_free(der);
-	return len > 0 && !out->failed ? SCHEME_OK : SCHEME_ERROR;
-}
-
-static bool
-is_pss(enum scheme_jwt_algorithm algorithm)
-{
-	return algorithm >= SCHEME_PS256 && algorithm <= SCHEME_PS512;
-}
-
-static enum scheme_result
-verify_public(
-    const struct token *token, EVP_PKEY *pkey, const struct buf *signature)
-{
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	EVP_PKEY_CTX *how = NULL;
-	enum scheme_result result = SCHEME_ERROR;
-
-	if (!ctx || EVP_DigestVerifyInit(ctx, &how, digest_of(token->algorithm),
-			NULL, pkey) != 1)
-		goto out;
-	if (is_pss(token->algorithm) &&
-	    (EVP_PKEY_CTX_set_rsa_padding(how, RSA_PKCS1_PSS_PADDING) != 1 ||
-		EVP_PKEY_CTX_set_rsa_pss_saltlen(how, RSA_PSS_SALTLEN_DIGEST) !=
-		    1))
-		goto out;
-	result = EVP_DigestVerify(ctx, (const unsigned char *)signature->p,
-		     signature->len, (const unsigned char *)token->text,
-		     token->text_len) == 1
-		     ? SCHEME_OK
-		     : SCHEME_MISMATCH;
-out:
-	ERR_clear_error();
-	EVP_MD_CTX_free(ctx);
-	return result;
-}
-
-static enum scheme_result
-check_jwk(const struct token *token, EVP_PKEY *pkey)
-{
-	struct buf der = {0};
+	struct buf payload = {0};
 	enum scheme_result result;
 
-	if (EVP_PKEY_get_base_id(pkey) != EVP_PKEY_EC)
-		return verify_public(token, pkey, &token->part[2]);
-	result = to_der(&token->part[2], pkey, &der);
-	if (result == SCHEME_OK)
-		result = verify_public(token, pkey, &der);
-	buf_clear(&der);
+	proof->look.jose = &token->part[0];
+	result = scheme_look_fill(&proof->look, proof->rules->payload,
+	    scheme_sink_buf, &payload, &proof->verdict->where);
+	proof->look.jose = NULL;
+	if (result == SCHEME_OK &&
+	    (buf_add(&token->text, token->jws.text, token->jws.text_len) ||
+		codec_encode(
+		    CODEC_BASE64URL, payload.p, payload.len, &token->text)))
+		result = SCHEME_ERROR;
+	token->jws.text = token->text.p;
+	token->jws.text_len = token->text.len;
+	buf_clear(&payload);
 	return result;
 }
+
+/* ---- the signature ---- */
 
 /* Whether a key of the set may be the token's: of its algorithm and name. */
 static bool
 is_meant(const struct token *token, const struct scheme_jwk *jwk)
 {
-	if (!scheme_jwt_fits(token->algorithm, jwk->pkey) ||
+	if (!scheme_jwt_fits(token->jws.algorithm, jwk->pkey) ||
 	    (jwk->alg &&
-		strcmp(jwk->alg, scheme_jwt_words[token->algorithm]) != 0))
+		strcmp(jwk->alg, scheme_jwt_words[token->jws.algorithm]) != 0))
 		return false;
 	return !jwk->kid || token->kid.len == 0 ||
 	       strcmp(jwk->kid, token->kid.p) == 0;
@@ -255,9 +163,10 @@ check_x5c(struct scheme_proof *proof, const struct token *token,
 	if (result == SCHEME_OK) {
 		EVP_PKEY *pkey = X509_get0_pubkey(sk_X509_value(chain, 0));
 
-		result = scheme_jwt_fits(token->algorithm, pkey)
-			     ? check_jwk(token, pkey)
-			     : SCHEME_BAD_CERTIFICATE;
+		result =
+		    scheme_jwt_fits(token->jws.algorithm, pkey)
+			? scheme_jws_check(&token->jws, pkey, &token->part[2])
+			: SCHEME_BAD_CERTIFICATE;
 	}
 	if (result == SCHEME_BAD_CERTIFICATE)
 		proof->verdict->where = "x5c";
@@ -273,12 +182,14 @@ check_signature(struct scheme_proof *proof, const struct token *token,
 
 	if (key->trust)
 		return check_x5c(proof, token, key);
-	if (scheme_jwt_is_hmac(token->algorithm))
+	if (scheme_jwt_is_hmac(token->jws.algorithm))
 		return key->n_jwks > 0 ? SCHEME_NO_SUCH_KEY
-				       : check_hmac(token, key);
+				       : scheme_jws_check_hmac(
+					     &token->jws, key, &token->part[2]);
 	for (size_t i = 0; i < key->n_jwks && result != SCHEME_OK; i++) {
 		if (is_meant(token, &key->jwks[i]))
-			result = check_jwk(token, key->jwks[i].pkey);
+			result = scheme_jws_check(
+			    &token->jws, key->jwks[i].pkey, &token->part[2]);
 		if (result == SCHEME_ERROR)
 			break;
 	}
@@ -481,14 +392,17 @@ scheme_jwt_check(struct scheme_proof *proof, const struct scheme_key *key,
     const struct scheme_signature *signature)
 {
 	struct token token = {0};
+	bool detached = proof->rules->payload != NULL;
 	enum scheme_result result =
 	    split(proof->rules, signature->p, signature->len, &token);
 
 	if (result == SCHEME_OK)
 		result = read_header(proof->rules, &token);
+	if (result == SCHEME_OK && detached)
+		result = attach(proof, &token);
 	if (result == SCHEME_OK)
 		result = check_signature(proof, &token, key);
-	if (result == SCHEME_OK)
+	if (result == SCHEME_OK && !detached)
 		result = check_claims(proof, &token.part[1]);
 	clear_token(&token);
 	return result;

@@ -62,6 +62,28 @@ void scheme_jwt_clear(struct scheme_key *key);
 enum scheme_result scheme_jwt_check(struct scheme_proof *proof,
     const struct scheme_key *key, const struct scheme_signature *token);
 
+/* ---- scheme_jws.c ---- */
+
+/* A text and how it is signed. */
+struct scheme_jws {
+	enum scheme_jwt_algorithm algorithm;
+	const char *text;
+	size_t text_len;
+};
+
+/* SCHEME_OK, SCHEME_WRONG_LENGTH, SCHEME_MISMATCH or SCHEME_ERROR.  The key is
+ * of the algorithm's type; an ECDSA signature is r and s (RFC 7518, 3.4). */
+enum scheme_result scheme_jws_check_hmac(const struct scheme_jws *jws,
+    const struct scheme_key *key, const struct buf *signature);
+enum scheme_result scheme_jws_check(
+    const struct scheme_jws *jws, EVP_PKEY *pkey, const struct buf *signature);
+/* Append the signature under a private key or the secret of an HMAC: 0 or -1.
+ */
+int scheme_jws_sign(const struct scheme_jws *jws, const struct scheme_key *key,
+    struct buf *out);
+
+/* ---- scheme_jwt.c ---- */
+
 /* A claim of a token that has been verified, the first of the proof's
  * signatures: SCHEME_OK or not there. */
 enum scheme_result scheme_jwt_claim(

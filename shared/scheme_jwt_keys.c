@@ -7,10 +7,16 @@
 #include <openssl/err.h>
 #include <openssl/param_build.h>
 #include <openssl/pem.h>
+#include <openssl/x509.h>
 
 #include "scheme_jwt.h"
 
-enum { RSA_BITS_MIN = 2048, RSA_BITS_MAX = 8192, COORDINATE_MAX = 66 };
+enum {
+	RSA_BITS_MIN = 2048,
+	RSA_BITS_MAX = 8192,
+	COORDINATE_MAX = 66,
+	ED25519_LEN = 32
+};
 
 const char *const scheme_jwt_words[] = {
     [SCHEME_HS256] = "HS256",
@@ -237,20 +243,58 @@ read_set(const struct scheme_rules *rules, struct scheme_key *key)
 	return rc == 0 && key->n_jwks > 0 ? 0 : -1;
 }
 
-/* ---- PEM ---- */
+/* ---- other forms ---- */
 
-static int
-read_pem(const struct scheme_rules *rules, struct scheme_key *key)
+/* A public key, or a private one to sign with. */
+static EVP_PKEY *
+load_pem(struct scheme_key *key)
 {
 	BIO *bio = BIO_new_mem_buf(key->p, (int)key->len);
+	EVP_PKEY *pkey =
+	    bio ? PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL) : NULL;
 
-	key->jwks = calloc(1, sizeof(*key->jwks));
-	if (bio && key->jwks)
-		key->jwks[0].pkey = PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL);
+	if (bio && !pkey && BIO_reset(bio) == 1) {
+		/* "" as pass phrase: an encrypted key is refused, not asked
+		 * for */
+		char none[] = "";
+
+		pkey = PEM_read_bio_PrivateKey(bio, NULL, NULL, none);
+		key->can_sign = pkey != NULL;
+	}
 	BIO_free(bio);
+	return pkey;
+}
+
+/* SubjectPublicKeyInfo, or the bytes of an Ed25519 key. */
+static EVP_PKEY *
+load_der(const struct scheme_key *key)
+{
+	const unsigned char *p = key->p;
+	EVP_PKEY *pkey;
+
+	if (key->len == ED25519_LEN)
+		return EVP_PKEY_new_raw_public_key(
+		    EVP_PKEY_ED25519, NULL, key->p, key->len);
+	pkey = d2i_PUBKEY(NULL, &p, (long)key->len);
+	if (pkey && p == key->p + key->len)
+		return pkey;
+	EVP_PKEY_free(pkey);
+	return NULL;
+}
+
+static int
+read_one(
+    const struct scheme_rules *rules, struct scheme_key *key, EVP_PKEY *pkey)
+{
 	ERR_clear_error();
-	key->n_jwks = key->jwks && key->jwks[0].pkey ? 1 : 0;
-	return key->n_jwks == 1 && is_useful(rules, key->jwks[0].pkey) ? 0 : -1;
+	key->jwks = calloc(1, sizeof(*key->jwks));
+	if (!key->jwks || !pkey) {
+		EVP_PKEY_free(pkey);
+		return -1;
+	}
+	key->jwks[0].pkey = pkey;
+	key->n_jwks = 1;
+	return is_useful(rules, pkey) ? 0 : -1;
 }
 
 static bool
@@ -272,21 +316,27 @@ scheme_jwt_prepare(const struct scheme_rules *rules, struct scheme_key *key,
 	/* what looks like a public key is never the secret of an HMAC */
 	if (key->len > 10 && memcmp(key->p, "-----BEGIN", 10) == 0) {
 		*fault = "is no public key for the scheme's algorithms";
-		return public ? read_pem(rules, key) : -1;
+		return public ? read_one(rules, key, load_pem(key)) : -1;
 	}
 	if (public && key->p[0] == '{') {
 		*fault = "is no JWK set with a key for the scheme's algorithms";
 		return read_set(rules, key);
 	}
 	*fault = "is no public key in PEM and no JWK set";
-	return has_hmac(rules, true) ? 0 : -1;
+	if (has_hmac(rules, true))
+		return 0;
+	/* other forms are as good where they cannot be taken for a secret */
+	return rules->secret_encoding != SCHEME_SECRET_TEXT
+		   ? read_one(rules, key, load_der(key))
+		   : -1;
 }
 
 int
 scheme_jwt_public(struct scheme_key *key)
 {
 	if (key->len > 10 && memcmp(key->p, "-----BEGIN", 10) == 0)
-		return read_pem(NULL, key);
+		return read_one(NULL, key, load_pem(key)) || key->can_sign ? -1
+									   : 0;
 	return read_set(NULL, key);
 }
 

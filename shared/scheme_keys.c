@@ -65,6 +65,14 @@ clear_bytes(struct buf *bytes)
 	buf_clear(bytes);
 }
 
+/* Whether the keys are those of scheme_jwt.h. */
+static bool
+has_jwks(const struct scheme_rules *rules)
+{
+	return rules->kind == SCHEME_KIND_JWT ||
+	       rules->kind == SCHEME_KIND_MESSAGE;
+}
+
 /* Whether a secret is taken as it stands: text, and keys in PEM for any kind
  * that has some. */
 static bool
@@ -74,8 +82,9 @@ is_plain(const struct scheme_rules *rules, const char *p, size_t len)
 	    rules->secret_encoding == SCHEME_SECRET_PEM ||
 	    rules->secret_encoding == SCHEME_SECRET_CERTIFICATE)
 		return true;
-	return (scheme_is_asymmetric(rules->kind) ||
-		   rules->kind == SCHEME_KIND_JWT) &&
+	if (has_jwks(rules) && len > 0 && *p == '{')
+		return true;
+	return (scheme_is_asymmetric(rules->kind) || has_jwks(rules)) &&
 	       len > 10 && memcmp(p, "-----BEGIN", 10) == 0;
 }
 
@@ -267,6 +276,7 @@ check_public(const struct scheme_rules *rules, const EVP_PKEY *pkey,
 	case SCHEME_KIND_HMAC:
 	case SCHEME_KIND_HASH:
 	case SCHEME_KIND_JWT:
+	case SCHEME_KIND_MESSAGE:
 	case SCHEME_KIND_TOKEN:
 	case SCHEME_KIND_BASIC:
 	case SCHEME_KIND_NONE:
@@ -321,7 +331,7 @@ prepare(const struct scheme_rules *rules, struct scheme_keys *keys,
 	} else if (rules->kind == SCHEME_KIND_HMAC) {
 		if (add_macs(rules, keys->hmac, key))
 			return fault(error, i, "could not be prepared");
-	} else if (rules->kind == SCHEME_KIND_JWT) {
+	} else if (has_jwks(rules)) {
 		if (scheme_jwt_prepare(rules, key, &after))
 			return fault(error, i, "%s", after);
 	} else if (scheme_is_asymmetric(rules->kind)) {

@@ -54,10 +54,14 @@ scheme_parse_template(struct scheme_parse *p, const char *text);
 int scheme_parse_handshake(struct scheme_parse *p, const char *text,
     struct scheme_handshake *handshake);
 
-/* The keys of kind jwt (scheme_compile_jwt.c). */
+/* The keys of the kinds jwt and message (scheme_compile_jwt.c). */
 int scheme_parse_algorithms(struct scheme_parse *p, const char *value);
+int scheme_parse_syntax(struct scheme_parse *p, const char *value);
+int scheme_parse_covered(struct scheme_parse *p, const char *value);
+int scheme_parse_tag(struct scheme_parse *p, const char *value);
 int scheme_parse_claim(struct scheme_parse *p, const char *value);
 int scheme_parse_max_age(struct scheme_parse *p, const char *value);
+int scheme_parse_payload(struct scheme_parse *p, const char *value);
 
 /* Where keys come from (scheme_compile_jwt.c). */
 int scheme_parse_keys_url(struct scheme_parse *p, const char *value);

@@ -8,8 +8,10 @@
 #include <openssl/evp.h>
 
 #include "clock.h"
-#include "scheme_impl.h"
+#include "scheme_message.h"
 #include "scheme_parse.h"
+
+enum { TOKEN_LIFE_S = 60, OWN_MAX = 4 };
 
 enum { ADDED_MAX = 24 }; /* headers put in before the signature is made */
 
@@ -20,6 +22,9 @@ struct signing {
 	struct scheme_request request; /* with what was added */
 	struct scheme_header *headers;
 	size_t n_given;
+	char *own[OWN_MAX]; /* values of headers made here */
+	size_t n_own;
+	const char *id;
 	char time_text[CLOCK_TEXT_SIZE];
 	struct scheme_look look;
 	char *error;
@@ -200,6 +205,154 @@ sign_digest(struct signing *s, struct buf *out)
 	return 0;
 }
 
+/* ---- tokens ---- */
+
+static enum scheme_jwt_algorithm
+token_algorithm(const struct signing *s)
+{
+	const EVP_PKEY *pkey = s->key->n_jwks > 0 ? s->key->jwks[0].pkey : NULL;
+	size_t i = 0;
+
+	for (; i < SCHEME_JWT__MAX; i++) {
+		enum scheme_jwt_algorithm a = (enum scheme_jwt_algorithm)i;
+
+		if (s->rules->jwt_algorithms[i] &&
+		    (pkey ? scheme_jwt_fits(a, pkey) : scheme_jwt_is_hmac(a)))
+			break;
+	}
+	return (enum scheme_jwt_algorithm)i;
+}
+
+/* `,"NAME":"VALUE"`, the value as the claim wants it; any other is the id. */
+static int
+put_claim(struct signing *s, const struct scheme_claim *claim, struct buf *out)
+{
+	struct buf value = {0};
+	const char *where = "";
+	int rc = 0;
+
+	if (!claim->template)
+		(void)buf_add_str(&value, s->id ? s->id : "gaff");
+	else if (scheme_look_fill(&s->look, claim->template, scheme_sink_buf,
+		     &value, &where) != SCHEME_OK)
+		rc = fault(s, "the request has no %s, which is signed", where);
+	if (rc == 0) {
+		(void)buf_printf(out, ",\"%s\":\"", claim->name);
+		(void)buf_add_json(out, value.p ? value.p : "", value.len);
+		(void)buf_add_char(out, '"');
+	}
+	out->failed = out->failed || value.failed;
+	buf_clear(&value);
+	return rc;
+}
+
+/* The id, where that is a claim. */
+static void
+put_id(const struct signing *s, struct buf *out)
+{
+	const struct scheme_joins *joins = &s->rules->id;
+	const struct scheme_place *place = &joins->v[0].v[0];
+
+	if (joins->n == 0 || place->kind != SCHEME_PLACE_CLAIM || !s->id)
+		return;
+	for (size_t i = 0; i < s->rules->n_claims; i++)
+		if (strcmp(s->rules->claims[i].name, place->name) == 0)
+			return;
+	(void)buf_printf(out, ",\"%s\":\"", place->name);
+	(void)buf_add_json(out, s->id, strlen(s->id));
+	(void)buf_add_char(out, '"');
+}
+
+static int
+put_claims(struct signing *s, struct buf *out)
+{
+	static const char *const times[] = {"iat", "exp", "nbf"};
+	int64_t now_s = s->request.now_ms / 1000;
+
+	(void)buf_printf(out, "{\"iat\":%" PRId64 ",\"exp\":%" PRId64, now_s,
+	    now_s + TOKEN_LIFE_S);
+	for (size_t i = 0; i < s->rules->n_claims; i++) {
+		const struct scheme_claim *claim = &s->rules->claims[i];
+		size_t k = 0;
+
+		while (k < 2 && strcmp(times[k], claim->name) != 0)
+			k++;
+		if (strcmp(times[2], claim->name) == 0)
+			(void)buf_printf(out, ",\"nbf\":%" PRId64, now_s);
+		else if (k == 2 && put_claim(s, claim, out))
+			return -1;
+	}
+	put_id(s, out);
+	return buf_add_char(out, '}');
+}
+
+/* A token (RFC 7519) with the claims that the scheme wants. */
+static int
+sign_token(struct signing *s, struct buf *out)
+{
+	struct scheme_jws jws = {.algorithm = token_algorithm(s)};
+	struct buf header = {0}, claims = {0}, text = {0}, signature = {0};
+	int rc = -1;
+
+	if (s->rules->payload)
+		return fault(s, "tokens whose payload is the request are not "
+				"made here");
+	if (s->key->n_jwks > 0 && !s->key->can_sign)
+		return fault(s, "a public key cannot sign: give the private "
+				"one in PEM");
+	(void)buf_printf(&header, "{\"alg\":\"%s\",\"typ\":\"JWT\"}",
+	    scheme_jwt_words[jws.algorithm]);
+	if (put_claims(s, &claims))
+		goto out;
+	(void)codec_encode(CODEC_BASE64URL, header.p, header.len, &text);
+	(void)buf_add_char(&text, '.');
+	(void)codec_encode(CODEC_BASE64URL, claims.p, claims.len, &text);
+	jws.text = buf_str(&text);
+	jws.text_len = text.len;
+	if (!jws.text || scheme_jws_sign(&jws, s->key, &signature) ||
+	    buf_printf(out, "%s.", text.p) ||
+	    codec_encode(CODEC_BASE64URL, signature.p, signature.len, out))
+		rc = fault(s, "the key does not sign");
+	else
+		rc = 0;
+out:
+	buf_clear(&header);
+	buf_clear(&claims);
+	buf_clear(&text);
+	buf_clear(&signature);
+	return rc;
+}
+
+/* ---- message signatures ---- */
+
+static int
+add_made(void *arg, const char *name, const char *value)
+{
+	struct signing *s = arg;
+	char *copy;
+
+	if (scheme_look_count(&s->request, name) > 0)
+		return 0;
+	copy = s->n_own < OWN_MAX ? strdup(value) : NULL;
+	if (!copy)
+		return -1;
+	s->own[s->n_own++] = copy;
+	return add_header(s, name, copy);
+}
+
+static int
+sign_message(struct signing *s, struct buf *out)
+{
+	const struct scheme_message_making making = {
+	    s->rules, s->key, &s->look, add_made, s};
+	const char *text = "";
+
+	return scheme_message_make(&making, out, &text) ? fault(s, "%s", text)
+							: 0;
+}
+
+/* ---- any ---- */
+
 /* The bytes that prove the request, as text. */
 static int
 make_proof(struct signing *s, struct buf *out)
@@ -224,7 +377,9 @@ make_proof(struct signing *s, struct buf *out)
 		rc = sign_public(s, &bytes);
 		break;
 	case SCHEME_KIND_JWT:
-		return fault(s, "tokens (kind jwt) are not made here");
+		return sign_token(s, out);
+	case SCHEME_KIND_MESSAGE:
+		return sign_message(s, out);
 	case SCHEME_KIND_UNSET:
 	case SCHEME_KIND_NONE:
 	case SCHEME_KIND__MAX:
@@ -347,7 +502,10 @@ scheme_sign(const struct scheme *scheme, const struct scheme_keys *keys,
 		s.headers[i] = request->headers[i];
 	s.request = *request;
 	s.request.headers = s.headers;
+	s.id = signing->id;
 	rc = sign(&s, scheme, signing);
+	for (size_t i = 0; i < s.n_own; i++)
+		free(s.own[i]);
 	free(s.headers);
 	return rc;
 }

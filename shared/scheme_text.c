@@ -358,6 +358,8 @@ static const struct scheme_maker makers[] = {
 	scheme_make_name_lines},
     {"signed_headers", SCHEME_WORDS_LISTED, SCHEME_COVERS_PLACES,
 	make_signed_headers},
+    {"jose_headers", SCHEME_WORDS_MEMBER, SCHEME_COVERS_PLACES,
+	scheme_make_jose_headers},
 };
 
 const struct scheme_maker *
@@ -416,13 +418,34 @@ set_separator(struct scheme_parse *p, struct scheme_words *words,
 	return separator < 0 ? -1 : 0;
 }
 
+/* A member of a token's header, as a JSON pointer. */
+static int
+set_member(struct scheme_parse *p, struct scheme_words *words, const char *word,
+    size_t len)
+{
+	char *member = scheme_alloc(p, len + 2);
+	struct jsonpick_pointer pointer;
+
+	if (!member)
+		return -1;
+	*member = '/';
+	memcpy(member + 1, word, len);
+	words->member = member;
+	return memchr(word, '/', len) || jsonpick_compile(member, &pointer)
+		   ? scheme_fault(p, "`%.*s` is no member", (int)len, word)
+		   : 0;
+}
+
 static int
 add_word(struct scheme_parse *p, const struct scheme_maker *maker,
     struct scheme_words *words, const char *word, size_t len)
 {
 	if (maker->form == SCHEME_WORDS_JOINED && words->separator == '\0')
 		return set_separator(p, words, word, len);
-	if (maker->form == SCHEME_WORDS_LISTED && words->places.n == 1)
+	if (maker->form == SCHEME_WORDS_MEMBER && !words->member)
+		return set_member(p, words, word, len);
+	if (words->member ||
+	    (maker->form == SCHEME_WORDS_LISTED && words->places.n == 1))
 		return add_name(p, words, word, len);
 	return add_place(p, maker, words, word, len);
 }
@@ -440,7 +463,12 @@ scheme_parse_words(struct scheme_parse *p, const struct scheme_maker *maker,
 	while ((word = scheme_next_word(&rest, &len)))
 		if (add_word(p, maker, words, word, len))
 			return NULL;
-	if (maker->form != SCHEME_WORDS_NONE && words->places.n == 0) {
+	if (maker->form == SCHEME_WORDS_MEMBER && !words->member) {
+		(void)scheme_fault(p, "{%s:…} needs a MEMBER", maker->name);
+		return NULL;
+	}
+	if (maker->form != SCHEME_WORDS_NONE && !words->member &&
+	    words->places.n == 0) {
 		(void)scheme_fault(p, "{%s:…} needs a PLACE", maker->name);
 		return NULL;
 	}

@@ -30,6 +30,7 @@ struct scheme_words {
 	struct scheme_places places;
 	bool free[SCHEME_PLACES_MAX];     /* PLACE*: may have the separator */
 	bool optional[SCHEME_PLACES_MAX]; /* PLACE?: may be missing */
+	const char *member; /* of a token's header, as a pointer */
 	const char *names[SCHEME_RULES_MAX]; /* headers, in lower case */
 	size_t n_names;
 	char separator;
@@ -41,6 +42,7 @@ enum scheme_words_form {
 	SCHEME_WORDS_JOINED, /* SEPARATOR PLACE[*]… */
 	SCHEME_WORDS_LISTED, /* PLACE HEADER… */
 	SCHEME_WORDS_LINES,  /* PLACE[*][?]… */
+	SCHEME_WORDS_MEMBER, /* MEMBER HEADER… */
 };
 
 typedef enum scheme_result scheme_make_fn(struct scheme_look *look,
@@ -66,6 +68,8 @@ scheme_make_fn scheme_make_sha256base64_body, scheme_make_sha256base64url_body,
     scheme_make_crc32_body;
 /* scheme_text_form.c */
 scheme_make_fn scheme_make_php_form, scheme_make_name_lines;
+/* scheme_text_jose.c */
+scheme_make_fn scheme_make_jose_headers;
 /* scheme_text_json.c */
 scheme_make_fn scheme_make_json_body, scheme_make_canonical_json,
     scheme_make_form_json;

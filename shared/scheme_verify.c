@@ -6,7 +6,7 @@
 #include <openssl/evp.h>
 
 #include "clock.h"
-#include "scheme_jwt.h"
+#include "scheme_message.h"
 #include "scheme_x509.h"
 
 enum {
@@ -385,6 +385,8 @@ check_one(struct scheme_proof *proof, const struct scheme_key *key,
 		return check_token(proof, key, signature);
 	if (proof->rules->kind == SCHEME_KIND_JWT)
 		return scheme_jwt_check(proof, key, signature);
+	if (proof->rules->kind == SCHEME_KIND_MESSAGE)
+		return scheme_message_check(proof, key, signature);
 	if (key->trust)
 		return check_trusted(proof, key, signature);
 	if (scheme_is_asymmetric(proof->rules->kind))

@@ -148,6 +148,30 @@ test_real(void **state)
 	assert_true(clock_boot_us() >= us);
 }
 
+/* RFC 9110, 5.6.7: the one form that is written today. */
+static void
+test_http(void **state)
+{
+	static const char *const bad[] = {"", "Sun, 06 Nov 1994 08:49:37",
+	    "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994",
+	    "Mon, 06 Nov 1994 08:49:37 GMT", "Sun, 6 Nov 1994 08:49:37 GMT",
+	    "Sun, 06 Nov 1994 08:49:37 GMT ", "sun, 06 Nov 1994 08:49:37 GMT",
+	    "Sun, 06 Nov 1994 08:49:37 UTC", "Thu, 31 Apr 2026 00:00:00 GMT",
+	    "Sun, 06 Nov 1994 24:00:00 GMT", "Wed, 31 Dec 1969 23:59:59 GMT"};
+	char text[CLOCK_HTTP_SIZE];
+	int64_t ms = 4711;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		if (clock_parse_http(bad[i], &ms) != -1 || ms != 4711)
+			fail_msg("<%s>", bad[i]);
+	assert_int_equal(
+	    clock_parse_http("Sun, 06 Nov 1994 08:49:37 GMT", &ms), 0);
+	assert_int_equal(ms, INT64_C(784111777000));
+	clock_format_http(ms + 999, text);
+	assert_string_equal(text, "Sun, 06 Nov 1994 08:49:37 GMT");
+}
+
 int
 main(void)
 {
@@ -157,6 +181,7 @@ main(void)
 	    cmocka_unit_test(test_parse_cut),
 	    cmocka_unit_test(test_fake),
 	    cmocka_unit_test(test_real),
+	    cmocka_unit_test(test_http),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

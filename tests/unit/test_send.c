@@ -59,12 +59,21 @@ make_secret(const struct scheme *scheme)
 
 	const char *kind = scheme_get(scheme, "kind");
 	const char *encoding = scheme_get(scheme, "secret_encoding");
+	const char *algorithms = scheme_get(scheme, "algorithms");
 
 	if (strcmp(kind, "basic") == 0)
 		return strdup("user:password");
 	if (strcmp(kind, "ed25519") == 0 || strcmp(kind, "ecdsa") == 0 ||
 	    strcmp(kind, "rsa") == 0)
 		return private_key(kind);
+	/* of several algorithms the first */
+	if (algorithms && strncmp(algorithms, "RS", 2) == 0)
+		return private_key("rsa");
+	if (algorithms && strncmp(algorithms, "ES", 2) == 0)
+		return private_key("ecdsa");
+	if (algorithms && (strncmp(algorithms, "Ed", 2) == 0 ||
+			      strncmp(algorithms, "ed", 2) == 0))
+		return private_key("ed25519");
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (strcmp(encoding ? encoding : "text", rows[i].encoding) == 0)
 			return strdup(rows[i].secret);
@@ -183,15 +192,16 @@ check_proof(const struct scheme *scheme, const struct scheme_keys *keys,
 static bool
 is_unsendable(const char *name)
 {
-	static const char *const names[] = {"twilio.json", "hygraph"};
-
-	const char *kind = scheme_get(scheme_builtin(name), "kind");
+	static const char *const names[] = {
+	    "twilio.json", "hygraph", "truelayer"};
+	const char *encoding =
+	    scheme_get(scheme_builtin(name), "secret_encoding");
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(names[i], name) == 0)
 			return true;
-	/* tokens that a server of the provider issues */
-	return strcmp(kind, "jwt") == 0;
+	/* nobody but the provider has such a certificate's key */
+	return encoding && strcmp(encoding, "certificate") == 0;
 }
 
 static void

@@ -136,6 +136,22 @@ remove_and_double(const struct vector *v, size_t i)
 	counts.doubled += 2;
 }
 
+/* Whether a byte is of the key's name, which the draft before RFC 9421 does not
+ * sign. */
+static bool
+names_key(const struct vector *v, const struct scheme_header *header, size_t k)
+{
+	static const char name[] = "keyid=\"";
+	const char *start = strstr(header->value, name);
+
+	if (v->rules->syntax != SCHEME_SYNTAX_CAVAGE || !start ||
+	    !has_header(&v->rules->signature, header->name))
+		return false;
+	start += strlen(name);
+	return header->value + k >= start &&
+	       header->value + k < strchr(start, '"');
+}
+
 static void
 cut_and_change(const struct vector *v, size_t i)
 {
@@ -164,7 +180,8 @@ cut_and_change(const struct vector *v, size_t i)
 
 		for (size_t c = 0; c < strlen(others); c++) {
 			if (tolower((unsigned char)kept) ==
-			    tolower((unsigned char)others[c]))
+				tolower((unsigned char)others[c]) ||
+			    names_key(v, &v->headers[i], k))
 				continue;
 			value[k] = others[c];
 			refuse(v, &request, value);
@@ -286,7 +303,10 @@ change_secret(const struct vector *v)
 
 	if (v->n_secrets != 1 || scheme_is_asymmetric(v->rules->kind) ||
 	    v->rules->secret_encoding == SCHEME_SECRET_CERTIFICATE ||
-	    (v->rules->kind == SCHEME_KIND_JWT && strchr("-{", (char)*other.p)))
+	    ((v->rules->kind == SCHEME_KIND_JWT ||
+		 v->rules->kind == SCHEME_KIND_MESSAGE) &&
+		(strchr("-{", (char)*other.p) ||
+		    v->rules->secret_encoding != SCHEME_SECRET_TEXT)))
 		return;
 	p = malloc(other.len);
 	memcpy(p, other.p, other.len);
