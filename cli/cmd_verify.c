@@ -82,6 +82,28 @@ print_form(const struct scheme *scheme, struct buf *out)
 	}
 }
 
+/* The same of the key that is to verify. */
+static void
+explain_key(
+    const struct scheme *scheme, enum scheme_result result, struct buf *out)
+{
+	const char *from = scheme_keys_url(scheme, 0);
+
+	if (from == NULL)
+		from = scheme_keys_from(scheme, 0);
+	if (result == SCHEME_NO_SUCH_KEY)
+		(void)buf_add_str(out, "it names a key that is not there");
+	else if (result == SCHEME_BAD_CERTIFICATE)
+		(void)buf_add_str(out,
+		    "its certificate is out of date, not for this, or leads "
+		    "to none that is trusted");
+	else
+		(void)buf_printf(out,
+		    "its keys come from %s: put what is there into a file and "
+		    "give --secret file:NAME",
+		    from);
+}
+
 /* One sentence that says what did not match. */
 static void
 explain(const struct offline *offline, const struct scheme_verdict *verdict,
@@ -131,20 +153,9 @@ explain(const struct offline *offline, const struct scheme_verdict *verdict,
 		    offline->n_secrets, offline->n_secrets == 1 ? "" : "s");
 		break;
 	case SCHEME_NO_SUCH_KEY:
-		(void)buf_add_str(out, "it names a key that is not there");
-		break;
 	case SCHEME_BAD_CERTIFICATE:
-		(void)buf_add_str(out,
-		    "its certificate is out of date, not for this, or leads "
-		    "to none that is trusted");
-		break;
 	case SCHEME_NO_KEY_YET:
-		(void)buf_printf(out,
-		    "its keys come from %s: put what is there into a file and "
-		    "give --secret file:NAME",
-		    scheme_keys_url(offline->scheme, 0)
-			? scheme_keys_url(offline->scheme, 0)
-			: scheme_keys_from(offline->scheme, 0));
+		explain_key(offline->scheme, verdict->result, out);
 		break;
 	case SCHEME_OK:
 	case SCHEME_ERROR:

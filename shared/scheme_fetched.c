@@ -77,31 +77,39 @@ is_within(char c, bool in_path)
 	return in_path ? is_path_char(c) || c == '.' : is_host_char(c);
 }
 
-/* From `p` on, all of it; a pattern has few stars, and what one stands for is
- * short. */
+/* All of `p`.  When it goes wrong the last star takes one more: an earlier one
+ * could not do better, for none crosses what ends a label or segment. */
 static bool
-matches(const char *pattern, const char *p, bool in_path)
+matches(const char *pattern, const char *p)
 {
-	for (; *pattern != '*'; pattern++, p++) {
-		if (*pattern != *p)
+	const char *star = NULL, *taken = NULL;
+	bool in_path = false, star_in_path = false;
+
+	for (;;) {
+		if (*pattern == '*') {
+			star = ++pattern;
+			taken = p;
+			star_in_path = in_path;
+		} else if (*pattern == *p) {
+			if (*p == '\0')
+				return true;
+			in_path = in_path || *p == '/';
+			pattern++;
+			p++;
+		} else if (star && is_within(*taken, star_in_path)) {
+			pattern = star;
+			p = ++taken;
+			in_path = star_in_path;
+		} else {
 			return false;
-		if (*p == '\0')
-			return true;
-		in_path = in_path || *p == '/';
-	}
-	for (;; p++) {
-		if (matches(pattern + 1, p, in_path))
-			return true;
-		if (!is_within(*p, in_path))
-			return false;
+		}
 	}
 }
 
 bool
 scheme_from_matches(const char *pattern, const char *url)
 {
-	return scheme_is_url(url) &&
-	       matches(pattern, url + strlen(https), false);
+	return scheme_is_url(url) && matches(pattern, url + strlen(https));
 }
 
 /* ---- what schemes say ---- */

@@ -94,12 +94,10 @@ one_free(struct one *one)
 }
 
 static void
-detach(struct one *one)
+detach(struct one **link)
 {
-	struct one **link = &one->fetch->running;
+	struct one *one = *link;
 
-	while (*link != one)
-		link = &(*link)->next;
 	*link = one->next;
 	curl_multi_remove_handle(one->fetch->multi, one->easy);
 }
@@ -133,6 +131,7 @@ ended(struct transfer *transfer, CURLcode code)
 {
 	struct one *one = (struct one *)transfer;
 	const struct fetch *fetch = one->fetch;
+	struct one **link = &one->fetch->running;
 	char error[FETCH_ERROR_SIZE];
 	struct curl_header *header = NULL;
 	struct fetch_result result = {.url = one->url,
@@ -149,7 +148,9 @@ ended(struct transfer *transfer, CURLcode code)
 	}
 	fetch->done(fetch->arg, &result);
 	buf_clear(&result.bytes);
-	detach(one);
+	while (*link != one)
+		link = &(*link)->next;
+	detach(link);
 	one_free(one);
 }
 
@@ -248,7 +249,7 @@ fetch_close(struct fetch *fetch)
 	if (fetch == NULL)
 		return;
 	while ((one = fetch->running) != NULL) {
-		detach(one);
+		detach(&fetch->running);
 		one_free(one);
 	}
 	free(fetch);

@@ -170,9 +170,8 @@ make_old(const struct stores *f)
 	snprintf(path, sizeof path, "%s/s.db", f->dir);
 	assert_int_equal(
 	    sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
-	assert_int_equal(
-	    sql_exec(db, "DROP TABLE tally; DROP TABLE blob; "
-			     "PRAGMA user_version = 1"),
+	assert_int_equal(sql_exec(db, "DROP TABLE tally; DROP TABLE blob; "
+				      "PRAGMA user_version = 1"),
 	    SQLITE_OK);
 	sqlite3_close(db);
 }
