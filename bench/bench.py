@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import sys
 import time
 
@@ -77,7 +78,14 @@ class Bench:
             shutil.rmtree(system.site.dir, ignore_errors=True)
 
 
+def interrupt(*_):
+    """Ended by a signal, nothing of what was started stays."""
+    raise KeyboardInterrupt
+
+
 def main():
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt)
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bin", default=os.path.join(prepare.ROOT, "build"))
     parser.add_argument("--rounds", type=int, default=5)

@@ -17,7 +17,7 @@ from matplotlib import pyplot  # noqa: E402
 COLOURS = ("#1b6ca8", "#e08e45", "#7a9e7e", "#9b5d8c", "#666666", "#c44e52")
 
 
-def bars(path, title, rows, series, log=False):
+def bars(path, title, rows, series):
     """Horizontal bars: `rows` are (name, one value a series or None), the
     first one on top."""
     rows = [r for r in rows if any(v is not None for v in r[1])]
@@ -34,8 +34,8 @@ def bars(path, title, rows, series, log=False):
                           color=COLOURS[i])
         axes.bar_label(drawn, [f"{v:,.3g}" if v < 100 else f"{v:,.0f}"
                                for v in values], padding=3, fontsize=8)
-    finish(figure, axes, path, title, [row[0] for row in rows], log,
-           len(series) > 1)
+    finish(figure, axes, path, title, [row[0] for row in rows],
+           len(series))
 
 
 def stacked(path, title, rows):
@@ -53,18 +53,17 @@ def stacked(path, title, rows):
                           color="white", fontsize=7)
             left += value
         axes.text(left, y, f" {left:.0f}", va="center", fontsize=8)
-    finish(figure, axes, path, title, [row[0] for row in rows], False, False)
+    finish(figure, axes, path, title, [row[0] for row in rows], 1)
 
 
-def finish(figure, axes, path, title, names, log, legend):
+def finish(figure, axes, path, title, names, series):
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
     axes.set_title(title, loc="left")
-    if log:
-        axes.set_xscale("log")
     axes.margins(x=0.12)
-    if legend:
-        axes.legend(frameon=False, fontsize=8, loc="lower right")
+    if series > 1:
+        axes.legend(frameon=False, fontsize=8, loc="lower right",
+                    bbox_to_anchor=(1, 1), ncols=series)
     figure.savefig(path, metadata={"Date": None})
     pyplot.close(figure)
 
@@ -79,16 +78,16 @@ def of_intake(results, part, path):
     bars(path("rates"), "Requests/s, 64 connections",
          [values(n, sizes, "rate") for n in names], ("2 KiB", "8 KiB"))
     bars(path("latency-saturated"),
-         "99th percentile at saturation, ms (logarithmic)",
+         "99th percentile at saturation, ms",
          [values(n, sizes, "p99_us", 1000) for n in names],
-         ("2 KiB", "8 KiB"), log=True)
+         ("2 KiB", "8 KiB"))
     bars(path("latency-paced"), "At 200 requests/s, ms", [
         (n, [report.ms(results.value(part, n, "paced 2k", key))
              for key in ("p50_us", "p99_us")]) for n in names],
         ("median", "99th percentile"))
-    bars(path("memory"), "Memory of all processes (PSS), MiB (logarithmic)",
+    bars(path("memory"), "Memory of all processes (PSS), MiB",
          [(n, [report.total(results, part, n, w) for w in ("idle", "loaded")])
-          for n in names], ("idle", "after saturation"), log=True)
+          for n in names], ("idle", "after saturation"))
     stacked(path("processor"),
             "Processor time a request at saturation, 2 KiB, microseconds",
             [(n, report.cpu(results, part, n, "saturated 2k"))

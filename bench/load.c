@@ -17,9 +17,10 @@
  *
  * A line of JSON on standard output sums up: of the counted time `requests`,
  * `seconds`, `rate` and latencies in microseconds; of all time `ok` (2xx),
- * `other` (status: count), `unanswered` (no answer within 10 s of the end, or
- * the connection ended) and `stale` (a kept connection was closed just when a
- * request was on its way: sent once more, as HTTP clients do).
+ * `other` (status: count), `unanswered` (no answer within 10 s of the end, the
+ * connection ended, or due and never sent) and `stale` (a kept connection was
+ *closed just when a request was on its way: sent once more, as HTTP clients
+ *do).
  */
 
 #include <sys/epoll.h>
@@ -260,6 +261,12 @@ is_complete(const struct connection *c)
 	       memcmp(c->answer + c->answer_len - 5, "0\r\n\r\n", 5) == 0;
 }
 
+static bool
+is_counted(const struct load *load, int64_t at)
+{
+	return at >= load->counted_ns && at < load->end_ns;
+}
+
 static void
 answered(struct load *load, struct connection *c)
 {
@@ -272,7 +279,7 @@ answered(struct load *load, struct connection *c)
 		load->ok++;
 	else
 		load->other[status]++;
-	if (now >= load->counted_ns && now < load->end_ns)
+	if (is_counted(load, load->options.rate != 0 ? c->due_ns : now))
 		note(&load->latencies, now - c->due_ns);
 	c->kept = true;
 	if (header(c->answer, "\r\nconnection: close") != NULL)
@@ -315,11 +322,17 @@ due(const struct load *load, uint64_t n)
 	       (int64_t)(n * (uint64_t)second_ns / load->options.rate);
 }
 
+/* Whether no more is to be begun.  In an open loop all that was due before the
+ * end is, however late. */
 static bool
 is_over(const struct load *load, int64_t now)
 {
 	if (load->options.count != 0 && load->begun >= load->options.count)
 		return true;
+	if (now >= load->end_ns + patience_ns)
+		return true;
+	if (load->options.rate != 0)
+		return due(load, load->begun) >= load->end_ns;
 	return now >= load->end_ns;
 }
 
@@ -351,9 +364,9 @@ pause_ns(const struct load *load)
 {
 	int64_t now = now_ns(), until = load->end_ns;
 
-	if (is_over(load, now))
+	if (is_over(load, now) || now >= until)
 		until = load->end_ns + patience_ns;
-	else if (load->options.rate != 0 && load->n_idle > 0)
+	if (!is_over(load, now) && load->options.rate != 0 && load->n_idle > 0)
 		until = due(load, load->begun);
 	return until > now ? until - now : 0;
 }
@@ -394,6 +407,19 @@ run(struct load *load)
 	}
 }
 
+/* Requests of an open loop that found no free connection in all the time. */
+static uint64_t
+never_sent(const struct load *load)
+{
+	uint64_t n = load->begun;
+
+	if (load->options.rate == 0 || load->options.count != 0)
+		return 0;
+	while (due(load, n) < load->end_ns)
+		n++;
+	return n - load->begun;
+}
+
 static void
 summary(struct load *load)
 {
@@ -412,7 +438,8 @@ summary(struct load *load)
 	    quantile(l, 0.99), quantile(l, 0.999), quantile(l, 1),
 	    (unsigned long long)load->begun, (unsigned long long)load->ok,
 	    (unsigned long long)load->stale,
-	    (unsigned long long)(load->unanswered + load->begun - load->done));
+	    (unsigned long long)(load->unanswered + load->begun - load->done +
+				 never_sent(load)));
 	for (int i = 0; i < STATUS_MAX; i++) {
 		if (load->other[i] == 0)
 			continue;

@@ -136,8 +136,15 @@ def print_calls(name, path, requests):
                         for call, n in counts.most_common(CALLS)]) + "\n")
 
 
+def interrupt(*_):
+    """Ended by a signal, nothing of what was started stays."""
+    raise KeyboardInterrupt
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt)
     parser.add_argument("--bin", default=os.path.join(prepare.ROOT, "build"))
     parser.add_argument("--rounds", type=int, help="unused: there is one")
     parser.add_argument("--secs", type=float, default=3)

@@ -14,6 +14,10 @@ def median(values):
     return statistics.median(values) if values else None
 
 
+# processors; what the kernel does for requests in threads of its own is below
+QUIET = 0.2
+
+
 class Results:
     def __init__(self, result):
         self.result = result
@@ -42,9 +46,11 @@ class Results:
         return median(list(self.by_round(part, system, what, key).values()))
 
     def ratios(self, part, what, key, one, other):
-        """Of two systems, within each round that both have."""
+        """Of two systems, within each round that both have.  Payloads that
+        the other one does not tell apart are GitHub's there."""
         a = self.by_round(part, one, what, key)
-        b = self.by_round(part, other, what, key)
+        b = (self.by_round(part, other, what, key) or self.by_round(
+            part, other, what.replace("stripe ", ""), key))
         return [a[n] / b[n] for n in sorted(a.keys() & b.keys()) if b[n]]
 
     def within(self, part, system, what, base, key):
@@ -165,6 +171,13 @@ def intake(results, part):
                  paced(results, part), ""]
     if results.has(part, "loaded"):
         text += ["### Memory (PSS, MiB)", "", memory(results, part), ""]
+    rounds = [r for r in results.good
+              if (r["part"], r["what"]) == (part, "handlers")]
+    if rounds:
+        text += ["Where handlers run beside the load "
+                 f"{median([r['ended'] / r['ok'] for r in rounds]):.0%} of"
+                 " gaff's had ended when the last request was answered;"
+                 " the rest waits in its store.", ""]
     return text + [
         "### Processor time a request, saturated: 2k (microseconds)", "",
         processors(results, part, "saturated 2k"), ""]
@@ -265,6 +278,10 @@ def head(result, results):
     if others:
         text[0] += (" Processors busy with anything else while requests were"
                     f" offered: {spread(others)}.")
+        if median(others) > QUIET:
+            text += ["", "**No quiet run: other programs took much of the"
+                     " processors, so the ratios say a little and the"
+                     " numbers nothing.**"]
     return text + ["", "Median [least-most] of the rounds; ratios are within"
                    " a round.", ""]
 

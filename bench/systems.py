@@ -1,7 +1,7 @@
 """What is measured: gaff, the ceiling, and what people would pick instead.
 
-A system is started in a directory of its own, answers on `port`, and says after
-a load how many webhooks it holds.
+A system is started in a directory of its own, answers on `port`, and says
+after a load how many webhooks it holds.
 """
 
 import json
@@ -62,14 +62,9 @@ class System:
         """How many webhooks it has stored or queued; None: it does neither."""
         return None
 
-    def stop(self):
-        for _, p in reversed(self.parts):
-            p.stop()
-
 
 class Ceiling(System):
     """A program that reads the body and answers, behind lighttpd."""
-    kinds = ("github", "stripe")
 
     def __init__(self, scratch, threads=16, front="lighttpd"):
         super().__init__(scratch)
@@ -100,11 +95,13 @@ class Gaff(System):
     kinds = ("github", "stripe")
 
     def __init__(self, scratch, front="lighttpd", running=False, **options):
-        """Options: sections (text for the configuration instead of the two
-        sources and routes), pause (routes), tcp (yes: not ipc), gateway
-        (lines), slow_us (what a sync of the disk takes at least)."""
+        """Options: routes (text instead of ROUTES), more (sections), pause
+        (routes, instead of both), tcp (yes: not ipc), gateway (lines),
+        slow_us (what a sync of the disk takes at least)."""
         super().__init__(scratch)
         self.front, self.running, self.options = front, running, options
+        if running:  # the same as the others, which know no Stripe
+            self.kinds = ("github",)
         self.metrics = free_port()
         self.worker = None
 
@@ -147,8 +144,8 @@ class Gaff(System):
 
     def metric(self, name, **labels):
         """The sum of a metric's series with these labels."""
-        total = 0
-        for line in web.get(self.metrics, "/metrics").body.decode().split("\n"):
+        total, text = 0, web.get(self.metrics, "/metrics").body.decode()
+        for line in text.split("\n"):
             if line.startswith((name + "{", name + " ")) and all(
                     f'{k}="{v}"' in line for k, v in labels.items()):
                 total += float(line.rpartition(" ")[2])
@@ -157,6 +154,15 @@ class Gaff(System):
     def left(self, route):
         """Deliveries of a route that have not ended well."""
         return self.metric("gaff_deliveries", route=route)
+
+    def delivered(self, route):
+        """Attempts that ended well."""
+        return self.metric("gaff_attempts_total", route=route, outcome="ok")
+
+    def routed(self):
+        """Wait until every event has its deliveries."""
+        until(lambda: not self.metric("gaff_unrouted_events"),
+              "every event is routed", 60)
 
     def holds(self):
         """Events with their delivery, read from its store after its end."""
@@ -207,8 +213,9 @@ class Queueing(System):
 
     def start(self):
         self.run("redis", [
-            *slow(self.site, self.slow_us), process.program("redis-server"), "--bind", "127.0.0.1",
-            "--port", str(self.redis), "--dir", self.site.dir, "--save", "",
+            *slow(self.site, self.slow_us), process.program("redis-server"),
+            "--bind", "127.0.0.1", "--port", str(self.redis),
+            "--dir", self.site.dir, "--save", "",
             "--appendonly", "yes", "--appendfsync", "always"])
         until(lambda: listens(self.redis), "Redis listens")
         self.port = free_port()
