@@ -520,6 +520,9 @@ explain_source(const struct scheme *scheme, struct buf *out)
 		(void)buf_add_str(out,
 		    "# anybody gets in; better where addresses are known: "
 		    "allow = ADDRESSES\nunverified = yes\n");
+	else if (scheme_keeps(scheme))
+		(void)buf_add_str(out,
+		    "# no secret: it comes with the provider's handshake\n");
 	else if (!scheme_fetches(scheme))
 		(void)buf_printf(
 		    out, "secret = file:secrets/%.*s\n", len, name);

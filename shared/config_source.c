@@ -262,7 +262,8 @@ check_verified(struct config_loader *l, const struct config_section *section,
 			config_fault(&l->faults, &section->where,
 			    "source %s: unverified = yes is for scheme = none",
 			    section->name);
-		if (draft->secrets.n == 0 && !scheme_fetches(source->scheme))
+		if (draft->secrets.n == 0 && !scheme_fetches(source->scheme) &&
+		    !scheme_keeps(source->scheme))
 			config_fault(&l->faults, &section->where,
 			    "source %s: needs a secret: secret = "
 			    "file:secrets/%s",
@@ -289,7 +290,8 @@ open_secrets(struct config_loader *l, const struct config_section *section,
 	size_t i, n = 0;
 
 	if ((l->role != CONFIG_ROLE_GATEWAY && l->role != CONFIG_ROLE_CHECK) ||
-	    (draft->secrets.n == 0 && !scheme_fetches(draft->source.scheme)) ||
+	    (draft->secrets.n == 0 && !scheme_fetches(draft->source.scheme) &&
+		!scheme_keeps(draft->source.scheme)) ||
 	    scheme_is_none(draft->source.scheme))
 		return;
 	secrets = calloc(draft->secrets.n + 1, sizeof(*secrets));
@@ -390,6 +392,19 @@ warn_url(struct config_loader *l, const struct config_section *section,
 					 : "; `gaff check` says how");
 }
 
+/* Whoever comes first with a handshake delivers the secret. */
+static void
+warn_awaited(struct config_loader *l, const struct config_section *section,
+    const struct draft *draft)
+{
+	if (draft->secrets.n == 0 && scheme_keeps(draft->source.scheme))
+		config_fault(&l->warnings, &section->where,
+		    "source %s: has no secret: the first handshake that comes "
+		    "delivers it, and it is kept in the store for good "
+		    "(`gaff secret --source %s` shows it)",
+		    section->name, section->name);
+}
+
 static void
 check_source(struct config_loader *l, const struct config_section *section,
     struct draft *draft)
@@ -401,6 +416,7 @@ check_source(struct config_loader *l, const struct config_section *section,
 	check_param(l, section, draft->source.scheme);
 	warn_weak(l, section, draft->source.scheme);
 	warn_url(l, section, draft->source.scheme);
+	warn_awaited(l, section, draft);
 	if (scheme_link(draft->source.scheme, config_scheme_lookup, l->config,
 		error) != 0 ||
 	    scheme_check(draft->source.scheme, error) != 0)

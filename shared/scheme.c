@@ -279,6 +279,12 @@ scheme_tolerance_ms(const struct scheme *scheme)
 	return rules->no_tolerance ? 0 : rules->tolerance_ms;
 }
 
+bool
+scheme_keeps(const struct scheme *scheme)
+{
+	return scheme->rules->keeps;
+}
+
 int64_t
 scheme_max_body(const struct scheme *scheme)
 {
@@ -353,7 +359,11 @@ is_secret(const struct scheme_rules *rules, enum scheme_place_kind kind,
 	for (size_t i = 0; i < rules->n_handshakes; i++) {
 		const struct scheme_conditions *when =
 		    &rules->handshakes[i].when;
+		const struct scheme_place *keep = &rules->handshakes[i].keep;
 
+		if (rules->handshakes[i].keeps && keep->kind == kind &&
+		    strcmp(keep->name, name) == 0)
+			return true;
 		for (size_t k = 0; k < when->n; k++)
 			if (when->v[k].secret &&
 			    when->v[k].place.kind == kind &&
@@ -424,11 +434,22 @@ scheme_shows_query(const struct scheme *scheme, const char *name)
 }
 
 static bool
+is_of_body(const struct scheme_place *place)
+{
+	return place->kind == SCHEME_PLACE_FORM ||
+	       place->kind == SCHEME_PLACE_JSON;
+}
+
+/* Whether a secret stands in the body, or may. */
+static bool
 proves_in_body(const struct scheme_rules *rules)
 {
 	for (size_t i = 0; i < rules->signature.n && !signs(rules); i++)
-		if (rules->signature.v[i].kind == SCHEME_PLACE_FORM ||
-		    rules->signature.v[i].kind == SCHEME_PLACE_JSON)
+		if (is_of_body(&rules->signature.v[i]))
+			return true;
+	for (size_t i = 0; i < rules->n_handshakes; i++)
+		if (rules->handshakes[i].keeps &&
+		    is_of_body(&rules->handshakes[i].keep))
 			return true;
 	return false;
 }

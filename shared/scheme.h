@@ -115,6 +115,14 @@ struct scheme_keys *scheme_keys_new(const struct scheme *scheme,
     char error[SCHEME_ERROR_SIZE]);
 void scheme_keys_free(struct scheme_keys *keys);
 
+/* Whether this is one of the secrets. */
+bool
+scheme_keys_have(const struct scheme_keys *keys, const void *p, size_t len);
+
+/* Whether a handshake of the scheme delivers its secret.  A source of it may go
+ * without one: then it waits for that, and verifies nothing before. */
+bool scheme_keeps(const struct scheme *scheme);
+
 /* ---- keys that come from the network ---- */
 
 enum { SCHEME_URL_MAX = 512 };
@@ -238,6 +246,8 @@ struct scheme_answer {
 	struct buf headers; /* lines, each ended by CR LF */
 	struct buf type;    /* content type */
 	struct buf body;
+	struct buf keep; /* the secret that it delivers: the answer is given
+			    once that is kept, and to no second one */
 };
 
 /*

@@ -150,6 +150,25 @@ takes(const struct scheme_handshake *rule, const char *method)
 	return !rule->method || strcmp(rule->method, method) == 0;
 }
 
+/* Take the secret that a rule delivers.  Its length is that of one. */
+static enum scheme_result
+take_secret(struct scheme_look *look, const struct scheme_handshake *rule,
+    struct buf *keep)
+{
+	struct scheme_text text = {0};
+	enum scheme_result result = scheme_look_at(look, &rule->keep, &text);
+
+	if (result == SCHEME_OK &&
+	    (text.len < SCHEME_KEEP_MIN || text.len > SCHEME_KEEP_MAX))
+		result = SCHEME_WRONG_LENGTH;
+	if (result == SCHEME_OK && buf_add(keep, text.p, text.len))
+		result = SCHEME_ERROR;
+	if (text.own.p)
+		OPENSSL_cleanse(text.own.p, text.own.cap);
+	scheme_text_clear(&text);
+	return result;
+}
+
 /* One rule: as scheme_handshake(). */
 static int
 try_rule(struct scheme_look *look, const struct scheme_handshake *rule,
@@ -158,6 +177,8 @@ try_rule(struct scheme_look *look, const struct scheme_handshake *rule,
 	const char *where;
 	enum scheme_result result = scheme_look_if(look, &rule->when, &where);
 
+	if (result == SCHEME_OK && rule->keeps)
+		result = take_secret(look, rule, &answer->keep);
 	if (result == SCHEME_OK)
 		result = fill_headers(look, rule, &answer->headers);
 	if (result == SCHEME_OK)
@@ -190,8 +211,8 @@ scheme_handshake(const struct scheme *scheme, const struct scheme_keys *keys,
 	for (size_t i = 0; i < rules->n_handshakes && rc == 0; i++) {
 		const struct scheme_handshake *rule = &rules->handshakes[i];
 
-		if ((verified || rule->unsigned_too) && !rule->idle &&
-		    takes(rule, request->method))
+		if ((verified ? !rule->keeps : rule->unsigned_too) &&
+		    !rule->idle && takes(rule, request->method))
 			rc = try_rule(&look, rule, answer);
 	}
 	scheme_look_clear(&look);
@@ -217,5 +238,8 @@ scheme_answer_clear(struct scheme_answer *answer)
 	buf_clear(&answer->headers);
 	buf_clear(&answer->type);
 	buf_clear(&answer->body);
+	if (answer->keep.p)
+		OPENSSL_cleanse(answer->keep.p, answer->keep.cap);
+	buf_clear(&answer->keep);
 	answer->status = 0;
 }

@@ -37,6 +37,8 @@ enum {
 	SCHEME_ANSWER_MAX = 2048,   /* bytes a handshake answers at most */
 	SCHEME_WORD_MAX = 128,      /* bytes of a scheme_word */
 	SCHEME_FROM_MAX = 12,       /* keys_from of one scheme */
+	SCHEME_KEEP_MIN = 8,        /* bytes of a secret that is delivered */
+	SCHEME_KEEP_MAX = 1024,
 };
 
 struct scheme_maker; /* scheme_text.h */
@@ -169,6 +171,8 @@ struct scheme_answer_header {
 
 struct scheme_handshake {
 	bool unsigned_too;
+	bool keeps; /* it delivers the secret, which stands at `keep` */
+	struct scheme_place keep;
 	bool idle;          /* its answer needs a param that nobody has given */
 	const char *method; /* NULL: any */
 	struct scheme_conditions when;
@@ -273,6 +277,7 @@ struct scheme_rules {
 	struct scheme_handshake handshakes[SCHEME_RULES_MAX];
 	size_t n_handshakes;
 	bool signs_words; /* one of them answers anybody with an HMAC */
+	bool keeps;       /* one of them delivers the secret */
 
 	struct scheme_param params[SCHEME_PLACES_MAX];
 	size_t n_params;
@@ -438,6 +443,7 @@ struct scheme_keys {
 	struct scheme_keys **others; /* of the linked schemes, in their order */
 	size_t n_others;
 	bool fetched; /* instead of the above: they come from URLs */
+	bool awaited; /* the same: a handshake delivers them */
 };
 
 /* ---- scheme_fetched.c ---- */

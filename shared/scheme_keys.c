@@ -389,6 +389,7 @@ open_keys(const struct scheme_rules *rules, const struct given *given,
 		return NULL;
 	keys->fetched = given->n == 0 && scheme_rules_fetch(rules) &&
 			!rules->certificate_chain;
+	keys->awaited = given->n == 0 && rules->keeps;
 	keys->v = calloc(given->n + 1, sizeof(*keys->v));
 	keys->hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
 	if (!keys->v || !keys->hmac) {
@@ -465,7 +466,7 @@ scheme_keys_new(const struct scheme *scheme,
 	struct scheme_keys *keys = NULL;
 
 	if (n == 0 && scheme->rules->kind != SCHEME_KIND_NONE &&
-	    !scheme_fetches(scheme)) {
+	    !scheme_fetches(scheme) && !scheme_keeps(scheme)) {
 		(void)snprintf(error, SCHEME_ERROR_SIZE, "no secret is given");
 		return NULL;
 	}
@@ -481,6 +482,16 @@ scheme_keys_new(const struct scheme *scheme,
 	}
 	free(given.used);
 	return keys;
+}
+
+bool
+scheme_keys_have(const struct scheme_keys *keys, const void *p, size_t len)
+{
+	for (size_t i = 0; keys && i < keys->n; i++)
+		if (keys->v[i].len == len &&
+		    CRYPTO_memcmp(keys->v[i].p, p, len) == 0)
+			return true;
+	return false;
 }
 
 void

@@ -561,6 +561,8 @@ scheme_verify(const struct scheme *scheme, const struct scheme_keys *keys,
 	}
 	if (!keys || scheme->rules->kind == SCHEME_KIND_UNSET)
 		return SCHEME_ERROR;
+	if (keys->awaited)
+		verdict->result = SCHEME_NO_KEY_YET;
 	if (keys->n > 0 || keys->fetched)
 		done = verify_by(scheme, keys, request, verdict);
 	for (size_t i = 0; i < keys->n_others && !done; i++) {

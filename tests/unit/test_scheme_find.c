@@ -304,6 +304,66 @@ test_words(void **state)
 	scheme_free(scheme);
 }
 
+/* A handshake delivers the secret, to a source that has none. */
+static void
+test_keep(void **state)
+{
+	static const char *const settings[] = {
+	    "handshake=unsigned POST keep:header:x-hook-secret -> 200 "
+	    "header:x-hook-secret={header:x-hook-secret}",
+	    NULL};
+	static const char secret[] = "a secret of some length";
+	struct scheme *scheme = requests_scheme("hmac", settings);
+	struct scheme_request *request = &requests_sent.request;
+	struct scheme_keys *awaited, *keys;
+	struct scheme_answer answer;
+	char error[SCHEME_ERROR_SIZE];
+	char longest[1026];
+
+	(void)state;
+	assert_true(scheme_keeps(scheme));
+	assert_false(scheme_keeps(scheme_builtin("github")));
+	assert_true(scheme_hides_header(scheme, "x-hook-secret"));
+	assert_false(scheme_shows_header(scheme, "x-hook-secret"));
+	assert_false(scheme_hides_body(scheme));
+	assert_true(scheme_hides_body(scheme_builtin("notion")));
+
+	awaited = scheme_keys_new(scheme, NULL, 0, error);
+	assert_non_null(awaited);
+	requests_begin("{}");
+	requests_put(NULL, "x-signature", "00");
+	assert_int_equal(requests_verify(scheme, awaited), SCHEME_NO_KEY_YET);
+	assert_int_equal(
+	    scheme_handshake(scheme, awaited, request, false, &answer), 0);
+
+	requests_begin("{}");
+	requests_put(NULL, "x-hook-secret", secret);
+	assert_int_equal(
+	    scheme_handshake(scheme, awaited, request, false, &answer), 1);
+	assert_string_equal(buf_str(&answer.keep), secret);
+	keys = requests_keys(scheme, buf_str(&answer.keep));
+	assert_true(scheme_keys_have(keys, secret, strlen(secret)));
+	assert_false(scheme_keys_have(keys, secret, strlen(secret) - 1));
+	assert_false(scheme_keys_have(awaited, secret, strlen(secret)));
+	scheme_answer_clear(&answer);
+	/* who has proved who he is delivers none */
+	assert_int_equal(
+	    scheme_handshake(scheme, keys, request, true, &answer), 0);
+
+	requests_begin("{}");
+	requests_put(NULL, "x-hook-secret", "1234567");
+	assert_int_equal(
+	    scheme_handshake(scheme, awaited, request, false, &answer), 0);
+	memset(longest, 'x', sizeof(longest));
+	longest[1025] = '\0';
+	requests_sent.headers[0].value = longest;
+	assert_int_equal(
+	    scheme_handshake(scheme, awaited, request, false, &answer), 0);
+	scheme_keys_free(awaited);
+	scheme_keys_free(keys);
+	scheme_free(scheme);
+}
+
 /* A header that is echoed never becomes two. */
 static void
 test_answer_headers(void **state)
@@ -347,6 +407,7 @@ main(void)
 	    cmocka_unit_test(test_slack_handshake),
 	    cmocka_unit_test(test_handshakes),
 	    cmocka_unit_test(test_words),
+	    cmocka_unit_test(test_keep),
 	    cmocka_unit_test(test_answer_headers),
 	};
 

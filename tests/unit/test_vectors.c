@@ -415,6 +415,7 @@ try_handshake(const char *file, json_t *example)
 	struct scheme *scheme = vectors_scheme(example);
 	const char *secret =
 	    json_string_value(json_object_get(example, "secret"));
+	const char *keep = json_string_value(json_object_get(example, "keep"));
 	bool is_signed = json_is_true(json_object_get(example, "signed"));
 	struct scheme_secret bytes;
 	char error[SCHEME_ERROR_SIZE];
@@ -443,6 +444,7 @@ try_handshake(const char *file, json_t *example)
 	    1)
 		fail_msg("%s: no answer", file);
 	check_answer(example, &answer);
+	assert_string_equal(buf_str(&answer.keep), keep ? keep : "");
 	scheme_answer_clear(&answer);
 	/* nobody is answered before he has proved who he is */
 	if (is_signed)
@@ -480,7 +482,7 @@ test_handshakes(void **state)
 	}
 	globfree(&files);
 	print_message("%u handshakes\n", n);
-	assert_true(n >= 19);
+	assert_true(n >= 22);
 }
 
 int
