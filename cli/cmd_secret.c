@@ -1,4 +1,4 @@
-/* gaff secret: a new random secret. */
+/* gaff secret: a new random secret, or the one that a handshake delivered. */
 
 #include <stdio.h>
 #include <string.h>
@@ -7,17 +7,21 @@
 #include <openssl/crypto.h>
 
 #include "../shared/scheme.h"
+#include "call.h"
 #include "cmd.h"
 #include "newsecret.h"
 #include "offline.h"
 #include "out.h"
 
-static const char *scheme_given;
+static const char *scheme_given, *source, *worker;
 static bool json;
 
 static const struct option_spec specs[] = {
     {"scheme", OPTION_TEXT, &scheme_given, "NAME",
 	"in the form this scheme wants"},
+    {"source", OPTION_TEXT, &source, "NAME",
+	"the one that this source's provider delivered"},
+    {"worker", OPTION_TEXT, &worker, "NAME", "which keeps it"},
     {"json", OPTION_FLAG, &json, NULL, "print JSON"},
     {NULL},
 };
@@ -26,9 +30,43 @@ static const struct options options = {
     .verb = "secret",
     .operands = "",
     .about = "Print a new secret of 32 random bytes: hexadecimal, or in the "
-	     "form of a scheme.",
+	     "form of a scheme.\nWith --source: the one that a handshake "
+	     "delivered and the worker keeps.",
     .specs = specs,
 };
+
+static void
+put(const char *secret)
+{
+	if (json) {
+		json_t *object = json_pack("{s:s}", "secret", secret);
+
+		out_json(object);
+		json_decref(object);
+	} else {
+		puts(secret);
+	}
+}
+
+static int
+print_kept(void)
+{
+	struct call *call = call_open(worker);
+	json_t *data;
+	int status = CMD_FAILED;
+
+	if (call == NULL)
+		return CMD_FAILED;
+	data =
+	    call_ask(call, "kept", json_pack("{s:s}", "source", source), NULL);
+	if (data != NULL && out_member(data, "secret")[0] != '\0') {
+		put(out_member(data, "secret"));
+		status = CMD_DONE;
+	}
+	json_decref(data);
+	call_close(call);
+	return status;
+}
 
 static int
 print_secret(const struct scheme *scheme)
@@ -40,14 +78,7 @@ print_secret(const struct scheme *scheme)
 		fprintf(stderr, "gaff secret: no randomness or memory\n");
 		goto out;
 	}
-	if (json) {
-		json_t *object = json_pack("{s:s}", "secret", buf_str(&out));
-
-		out_json(object);
-		json_decref(object);
-	} else {
-		puts(buf_str(&out));
-	}
+	put(buf_str(&out));
 	status = CMD_DONE;
 out:
 	if (out.p)
@@ -66,6 +97,11 @@ cmd_secret(int argc, char **argv)
 
 	if (first <= 0)
 		return options_exit(first);
+	if (source && scheme_given)
+		return options_complain(
+		    &options, "--source and --scheme are for different things");
+	if (source)
+		return print_kept();
 	if (scheme_given) {
 		scheme = offline_scheme("secret", scheme_given, &config);
 		if (!scheme)

@@ -116,6 +116,9 @@ int wire_get_acks(const void *frame, size_t len, wire_ack_fn *fn, void *arg);
 
 /* ---- named blobs ---- */
 
+/* What a handshake of a source delivered is kept under this and its name. */
+#define WIRE_KEPT "secret/"
+
 enum wire_how {
 	WIRE_FETCH, /* what stands at the URL `name` */
 	WIRE_GET,   /* what is kept in the store under `name` */

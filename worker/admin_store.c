@@ -1,6 +1,9 @@
 #include <string.h>
 
+#include <openssl/crypto.h>
+
 #include "../shared/log.h"
+#include "../shared/wire.h"
 #include "admin_verbs.h"
 
 /* ---- forget ---- */
@@ -170,6 +173,35 @@ admin_erase(struct admin_context *context, const json_t *args)
 	if (result != STORE_OK)
 		return admin_store_fail(context, result);
 	return admin_ok(json_pack("{s:b}", "more", (int)more));
+}
+
+/* ---- kept secrets ---- */
+
+json_t *
+admin_kept(struct admin_context *context, const json_t *args)
+{
+	const char *source = admin_text(args, "source");
+	struct buf name = {0}, secret = {0};
+	enum store_result result = STORE_FULL;
+	json_t *reply;
+
+	(void)buf_printf(&name, WIRE_KEPT "%s", source);
+	if (buf_str(&name) != NULL)
+		result = context->ops->kept(context->store, name.p, &secret);
+	if (result == STORE_NONE)
+		reply = admin_fail("no handshake of source \"%.64s\" has "
+				   "delivered a secret",
+		    source);
+	else if (result != STORE_OK)
+		reply = admin_store_fail(context, result);
+	else
+		reply = admin_ok(json_pack(
+		    "{s:o}", "secret", json_stringn(secret.p, secret.len)));
+	if (secret.p != NULL)
+		OPENSSL_cleanse(secret.p, secret.cap);
+	buf_clear(&name);
+	buf_clear(&secret);
+	return reply;
 }
 
 /* ---- backup ---- */

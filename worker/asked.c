@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include <openssl/crypto.h>
+
 #include "../shared/clock.h"
 #include "../shared/log.h"
 #include "../shared/scheme.h"
@@ -175,6 +177,32 @@ asked_fetched(struct server *s, struct task *tasks)
 
 /* ---- kept ---- */
 
+/* The source of this worker's own configuration that waits for a handshake to
+ * deliver its secret under this name, or NULL. */
+static const struct config_source *
+waiting(const struct server *s, const char *name)
+{
+	const struct config_source *source = NULL;
+
+	if (strncmp(name, WIRE_KEPT, strlen(WIRE_KEPT)) == 0)
+		source = config_source(s->config, name + strlen(WIRE_KEPT));
+	return source != NULL && source->n_secrets == 0 &&
+		       scheme_keeps(source->scheme)
+		   ? source
+		   : NULL;
+}
+
+static void
+tell_kept(struct server *s, const struct config_source *source)
+{
+	const char *scheme = scheme_name(source->scheme);
+
+	log_info("secret_kept", log_str("source", source->name),
+	    log_str("scheme", scheme));
+	tell_note(s, OWN_SECRET_KEPT, source->name,
+	    json_pack("{s:s, s:s}", "source", source->name, "scheme", scheme));
+}
+
 static enum store_result
 keep(struct server *s, const struct wire_ask *ask, bool *is_new)
 {
@@ -199,13 +227,14 @@ on_kept(
 	bool is_new = false;
 	struct wire_blob answer = {
 	    .how = ask->how, .name = ask->name, .error = "", .bytes = ""};
-	enum store_result result = STORE_OK;
+	const struct config_source *source = waiting(s, ask->name);
+	enum store_result result = source != NULL ? STORE_OK : STORE_NONE;
 
-	if (ask->how == WIRE_PUT)
+	if (source != NULL && ask->how == WIRE_PUT)
 		result = keep(s, ask, &is_new);
 	if (result == STORE_OK && !is_new)
 		result = s->ops->kept(s->store, ask->name, &bytes);
-	if (result == STORE_NONE && ask->how == WIRE_GET)
+	if (source != NULL && result == STORE_NONE && ask->how == WIRE_GET)
 		answer.status = WIRE_BLOB_NONE;
 	else if (result != STORE_OK)
 		answer.status = WIRE_BLOB_FAILED;
@@ -219,11 +248,17 @@ on_kept(
 			       : result == STORE_NONE
 				   ? "too long, or too many are kept"
 				   : "the store failed";
+	if (source == NULL)
+		answer.error = "not_allowed";
+	if (is_new)
+		tell_kept(s, source);
 	if (bytes.len > 0) {
 		answer.bytes = bytes.p;
 		answer.len = bytes.len;
 	}
 	send_blob(s, id, id_len, &answer);
+	if (bytes.p != NULL)
+		OPENSSL_cleanse(bytes.p, bytes.cap);
 	buf_clear(&bytes);
 	if (result == STORE_BROKEN)
 		s->failed = true;

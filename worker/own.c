@@ -22,6 +22,7 @@ static const struct kind {
     [OWN_ROUTE_FAILING] = {"route.failing", "gaff events --route ",
 	" --state waiting"},
     [OWN_LINK_DOWN] = {"link.down", "gaff status", NULL},
+    [OWN_SECRET_KEPT] = {"secret.kept", "gaff secret --source ", ""},
 };
 
 bool

@@ -25,6 +25,7 @@ enum own_type {
 	OWN_SOURCE_SILENT, /* the source */
 	OWN_ROUTE_FAILING, /* the route */
 	OWN_LINK_DOWN,     /* the gateway's host */
+	OWN_SECRET_KEPT,   /* the source */
 	OWN__MAX
 };
 

@@ -121,6 +121,7 @@ test_types(void **state)
 	    {"source.silent", "gaff events --source x --limit 5"},
 	    {"route.failing", "gaff events --route x --state waiting"},
 	    {"link.down", "gaff status"},
+	    {"secret.kept", "gaff secret --source x"},
 	};
 	enum own_type type;
 	json_t *body;
