@@ -11,6 +11,7 @@
 #include "../shared/clock.h"
 #include "../shared/log.h"
 #include "ingest.h"
+#include "kept.h"
 #include "keyring.h"
 #include "link.h"
 #include "params.h"
@@ -30,6 +31,7 @@ struct gate {
 	struct snapshot *snapshot;
 	struct tallies *tallies;
 	struct keyring *keyring;
+	struct kept *kept;
 	struct link *link;
 	atomic_bool draining;
 };
@@ -42,6 +44,7 @@ struct request {
 	struct params params;
 	struct ingest ingest;
 	struct keyring_want want;
+	struct kept_turn kept;
 	int64_t begun_us;
 	int64_t read_ms;  /* boot clock: when its body was there */
 	bool has_body;    /* it was read */
@@ -170,6 +173,7 @@ request_free(struct request *request)
 	request->front->ops->close(request->front);
 	ingest_clear(&request->ingest);
 	keyring_forget(&request->want);
+	kept_unref(request->kept.keys);
 	params_clear(&request->params);
 	snapshot_unref(request->snapshot);
 	free(request);
@@ -374,20 +378,26 @@ answer_handshake(struct request *request)
 	request_end(request, &answer);
 }
 
+/* Until when a thread may wait for keys. */
+static int64_t
+keys_until(const struct request *request)
+{
+	const struct config *config = snapshot_config(request->snapshot);
+
+	return request->read_ms +
+	       config->gateway.answer_within_ms * KEYS_PART / 100;
+}
+
 /* Keys that have to come from the network: wait for them, for a part of the
  * time there is, and verify again. */
 static enum ingest_step
 with_keys(struct request *request, enum ingest_step step)
 {
-	const struct config *config = snapshot_config(request->snapshot);
-	int64_t until = request->read_ms +
-			config->gateway.answer_within_ms * KEYS_PART / 100;
-
 	if (step != INGEST_REFUSE || request->want.url == NULL ||
 	    request->ingest.refusal != REFUSAL_NO_KEYS)
 		return step;
 	link_poke(request->gate->link);
-	if (!keyring_wait(&request->want, until))
+	if (!keyring_wait(&request->want, keys_until(request)))
 		return step;
 	return ingest_body(
 	    &request->ingest, request->body, request->bytes, clock_wall_ms());
@@ -403,10 +413,13 @@ serve_body(struct request *request)
 	request->read_ms = clock_boot_ms();
 	request->ingest.fetch = keyring_give;
 	request->ingest.fetch_arg = &request->want;
+	request->kept.deadline_boot_ms = keys_until(request);
+	kept_begin(&request->kept);
 	if (body != NULL)
 		step = ingest_body(
 		    &request->ingest, body, request->bytes, clock_wall_ms());
 	step = with_keys(request, step);
+	step = kept_go_on(&request->kept, step, body, request->bytes);
 	if (step == INGEST_STORE) {
 		request->body = NULL;
 		log_plain(request);
@@ -463,6 +476,8 @@ gate_serve(struct gate *gate, struct front *front)
 	request->snapshot = current(gate);
 	request->ingest = (struct ingest){0};
 	request->want = (struct keyring_want){.keyring = gate->keyring};
+	request->kept = (struct kept_turn){
+	    gate->kept, gate->link, &request->ingest, NULL, 0};
 	request->begun_us = clock_boot_us();
 	request->has_body = false;
 	request->bytes = 0;
@@ -492,6 +507,24 @@ each_second(void *arg)
 	tallies_left_out(arg, clock_boot_ms(), log_refusals_left_out);
 }
 
+static void
+asks(void *arg, struct link *link)
+{
+	const struct gate *gate = arg;
+
+	keyring_ask(gate->keyring, link);
+	kept_ask(gate->kept, link);
+}
+
+static void
+take_blob(void *arg, const struct wire_blob *blob)
+{
+	const struct gate *gate = arg;
+
+	keyring_take(gate->keyring, blob);
+	kept_take(gate->kept, blob);
+}
+
 struct gate *
 gate_new(struct config *config)
 {
@@ -500,8 +533,8 @@ gate_new(struct config *config)
 	    .answer = answered,
 	    .counters = counters,
 	    .second = each_second,
-	    .asks = keyring_ask,
-	    .blob = keyring_take};
+	    .asks = asks,
+	    .blob = take_blob};
 
 	if (gate == NULL)
 		return NULL;
@@ -512,10 +545,12 @@ gate_new(struct config *config)
 		gate->snapshot = snapshot_new(config, gate->tallies);
 	options.arg = gate->tallies;
 	gate->keyring = keyring_new((size_t)config->gateway.threads / 2);
-	options.asks_arg = gate->keyring;
+	gate->kept = kept_new((size_t)config->gateway.threads / 4);
+	options.asks_arg = gate;
 	if (gate->keyring != NULL)
 		keyring_use(gate->keyring, config);
-	if (gate->snapshot != NULL && gate->keyring != NULL)
+	if (gate->snapshot != NULL && gate->keyring != NULL &&
+	    gate->kept != NULL && kept_use(gate->kept, config) == 0)
 		gate->link = link_start(&options);
 	else
 		log_error("no_memory", log_str("for", "start"));
@@ -542,6 +577,8 @@ gate_reload(struct gate *gate, struct config *config)
 	(void)pthread_mutex_unlock(&gate->mutex);
 	snapshot_unref(old);
 	keyring_use(gate->keyring, config);
+	if (kept_use(gate->kept, config) != 0)
+		log_error("no_memory", log_str("for", "kept secrets"));
 	link_reload(gate->link, config);
 	return 0;
 }
@@ -564,6 +601,7 @@ gate_free(struct gate *gate)
 	snapshot_unref(gate->snapshot);
 	tallies_free(gate->tallies);
 	keyring_free(gate->keyring);
+	kept_free(gate->kept);
 	(void)pthread_mutex_destroy(&gate->mutex);
 	free(gate);
 }

@@ -323,11 +323,13 @@ fill_event(struct ingest *ingest, const struct scheme_request *request)
 static enum ingest_step
 verify(struct ingest *ingest, const struct scheme_request *request)
 {
-	const struct config_source *source = ingest->source;
+	const struct scheme *scheme = ingest->source->scheme;
+	const struct scheme_keys *keys =
+	    ingest->keys != NULL ? ingest->keys : ingest->source->keys;
 	enum scheme_result result = scheme_verify(
-	    source->scheme, source->keys, request, &ingest->verdict);
-	int handshake = scheme_handshake(source->scheme, source->keys, request,
-	    result == SCHEME_OK, &ingest->answer);
+	    ingest->source->scheme, keys, request, &ingest->verdict);
+	int handshake = scheme_handshake(
+	    scheme, keys, request, result == SCHEME_OK, &ingest->answer);
 
 	if (handshake == 1)
 		return INGEST_HANDSHAKE;

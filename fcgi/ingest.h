@@ -35,6 +35,7 @@ struct ingest {
 	const struct params *params;
 	scheme_fetch_fn *fetch; /* to be set after the head */
 	void *fetch_arg;
+	const struct scheme_keys *keys; /* the same: NULL is the source's */
 	struct target target;
 	const struct config_source *source; /* NULL: none found */
 	char remote[INGEST_REMOTE_SIZE];    /* the sender's address, or "" */

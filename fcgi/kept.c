@@ -30,6 +30,7 @@ struct entry {
 	size_t place;     /* of the worker to ask, or asked */
 	int64_t asked_ms; /* 0: no answer is outstanding */
 
+	size_t waiters;
 	uint64_t rounds; /* that have ended */
 	enum kept_result result;
 	int64_t ended_ms; /* boot clock; 0: never */
@@ -41,6 +42,7 @@ struct kept {
 	size_t waiting;
 	size_t waiting_max;
 	struct config *config; /* entries point into it */
+	struct link *link;     /* whose thread has asked */
 	struct entry *entries;
 	size_t n;
 };
@@ -203,13 +205,25 @@ kept_use(struct kept *kept, struct config *config)
 	return rc;
 }
 
+static void
+end_round(struct kept *kept, struct entry *e, enum kept_result result)
+{
+	e->result = result;
+	e->ended_ms = clock_boot_ms();
+	e->rounds++;
+	e->wanted = e->putting = e->unsure = false;
+	e->place = 0;
+	e->asked_ms = 0;
+	cleanse(&e->put);
+	(void)pthread_cond_broadcast(&kept->ended);
+}
+
 /* ---- requests ---- */
 
-/* Until the round ends; the entry anew, or NULL. */
+/* Until the round ends; NULL: too late, or it is not this entry any more. */
 static struct entry *
-wait_round(struct kept *kept, const struct kept_ask *ask)
+wait_round(struct kept *kept, struct entry *e, const struct kept_ask *ask)
 {
-	struct entry *e = find(kept, ask->source);
 	const struct config *config = kept->config;
 	uint64_t rounds = e->rounds;
 	struct timespec until;
@@ -227,6 +241,27 @@ wait_round(struct kept *kept, const struct kept_ask *ask)
 		    &kept->ended, &kept->mutex, &until);
 	}
 	return kept->config == config ? e : NULL;
+}
+
+/* Wait for a round that has begun.  Whoever gives up is told that nothing is
+ * kept; so nothing is to be kept later, unless a worker has it in its hands. */
+static struct entry *
+wait_for(struct kept *kept, struct entry *e, const struct kept_ask *ask)
+{
+	const struct config *config = kept->config;
+	struct entry *ended;
+
+	kept->waiting++;
+	e->waiters++;
+	ended = wait_round(kept, e, ask);
+	kept->waiting--;
+	if (kept->config != config)
+		return NULL;
+	e->waiters--;
+	if (ended == NULL && e->waiters == 0 &&
+	    !(e->putting && e->asked_ms != 0))
+		end_round(kept, e, KEPT_UNKNOWN);
+	return ended;
 }
 
 /* Whether the last answer still counts. */
@@ -267,9 +302,7 @@ kept_look(
 	if (e != NULL && !is_fresh(e, ask)) {
 		if (kept->waiting < kept->waiting_max && begin(e, ask)) {
 			link_poke(ask->link);
-			kept->waiting++;
-			e = wait_round(kept, ask);
-			kept->waiting--;
+			e = wait_for(kept, e, ask);
 		} else {
 			e = NULL;
 		}
@@ -285,19 +318,6 @@ kept_look(
 }
 
 /* ---- the link's thread ---- */
-
-static void
-end_round(struct kept *kept, struct entry *e, enum kept_result result)
-{
-	e->result = result;
-	e->ended_ms = clock_boot_ms();
-	e->rounds++;
-	e->wanted = e->putting = e->unsure = false;
-	e->place = 0;
-	e->asked_ms = 0;
-	cleanse(&e->put);
-	(void)pthread_cond_broadcast(&kept->ended);
-}
 
 /* Send the ASK to the worker at e->place.  0 or -1. */
 static int
@@ -324,26 +344,52 @@ send_ask(struct entry *e, struct link *link, int64_t now_ms)
 	return rc;
 }
 
-/* Ask the next worker that is there, or end the round. */
+/* Ask the next worker that is there; false: no other is. */
+static bool
+ask_next(struct entry *e, struct link *link, int64_t now_ms)
+{
+	for (; e->place < link_workers(link); e->place++) {
+		if (send_ask(e, link, now_ms) == 0)
+			return true;
+		e->unsure = true;
+	}
+	return false;
+}
+
+/* The next question of a round, or its end. */
 static void
 go_on(struct kept *kept, struct entry *e, struct link *link, int64_t now_ms)
 {
-	size_t n = link_workers(link);
+	bool begins = e->place == 0 && !e->putting;
 
-	for (; e->place < n; e->place++) {
-		if (send_ask(e, link, now_ms) == 0)
-			return;
-		e->unsure = true;
+	if (ask_next(e, link, now_ms))
+		return;
+	if (begins) {
+		/* nobody at all: those that wait have their time */
+		e->place = 0;
+		e->unsure = false;
+		link_poke(link);
+		return;
 	}
-	if (e->unsure || e->putting) {
-		end_round(kept, e, KEPT_UNKNOWN);
-	} else if (e->put.len == 0) {
-		end_round(kept, e, KEPT_NONE);
-	} else {
+	if (!e->unsure && !e->putting && e->put.len > 0) {
 		e->putting = true;
 		e->place = 0;
-		go_on(kept, e, link, now_ms);
+		if (ask_next(e, link, now_ms))
+			return;
 	}
+	end_round(kept, e, e->unsure || e->putting ? KEPT_UNKNOWN : KEPT_NONE);
+}
+
+/* The worker that was asked does not know, or is not there.  One that may have
+ * kept something is asked for it another time. */
+static void
+no_answer(struct kept *kept, struct entry *e)
+{
+	e->unsure = true;
+	e->asked_ms = 0;
+	e->place++;
+	if (e->putting)
+		end_round(kept, e, KEPT_UNKNOWN);
 }
 
 void
@@ -353,24 +399,15 @@ kept_ask(void *arg, struct link *link)
 	int64_t now_ms = clock_boot_ms();
 
 	(void)pthread_mutex_lock(&kept->mutex);
+	kept->link = link;
 	for (size_t i = 0; i < kept->n; i++) {
 		struct entry *e = &kept->entries[i];
 
-		if (!e->wanted)
-			continue;
-		if (e->asked_ms == 0) {
+		if (e->wanted && e->asked_ms != 0 &&
+		    now_ms - e->asked_ms >= KEPT_ANSWER_MS)
+			no_answer(kept, e);
+		if (e->wanted && e->asked_ms == 0)
 			go_on(kept, e, link, now_ms);
-		} else if (now_ms - e->asked_ms >= KEPT_ANSWER_MS) {
-			/* one that may have kept it is asked again later */
-			if (e->putting)
-				end_round(kept, e, KEPT_UNKNOWN);
-			else
-				e->unsure = true;
-			e->asked_ms = 0;
-			e->place += e->wanted;
-			if (e->wanted)
-				go_on(kept, e, link, now_ms);
-		}
 	}
 	(void)pthread_mutex_unlock(&kept->mutex);
 }
@@ -411,15 +448,15 @@ note(struct kept *kept, struct entry *e, const struct wire_blob *blob)
 			have(kept, e, e->put.p, e->put.len);
 		break;
 	case WIRE_BLOB_NONE:
+		e->asked_ms = 0;
+		e->place++;
+		link_poke(kept->link);
+		break;
 	case WIRE_BLOB_FAILED:
 	case WIRE_BLOB_STATUS__MAX:
-		if (blob->status == WIRE_BLOB_FAILED)
-			log_failed(e, blob);
-		e->unsure |= blob->status == WIRE_BLOB_FAILED;
-		if (e->putting)
-			end_round(kept, e, KEPT_UNKNOWN);
-		e->asked_ms = 0;
-		e->place += e->wanted;
+		log_failed(e, blob);
+		no_answer(kept, e);
+		link_poke(kept->link);
 		break;
 	}
 }

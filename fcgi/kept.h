@@ -21,6 +21,7 @@
 
 #include "../shared/config.h"
 #include "../shared/scheme.h"
+#include "ingest.h"
 #include "link.h"
 
 enum {
@@ -66,7 +67,31 @@ struct kept_ask {
 enum kept_result kept_look(
     struct kept *kept, const struct kept_ask *ask, struct kept_keys **keys);
 
-/* The link's thread: ask for what is due (link_asks_fn), and take an answer
+/* ---- one request (kept_turn.c) ---- */
+
+struct kept_turn {
+	struct kept *kept;
+	struct link *link;
+	struct ingest *ingest;  /* of a source that was found */
+	struct kept_keys *keys; /* it verifies by; to be given back */
+	int64_t deadline_boot_ms;
+};
+
+/* Before the body is judged: give it the keys that are known. */
+void kept_begin(struct kept_turn *turn);
+
+/*
+ * After that: where the secret is not known yet, look for it and judge again;
+ * where a handshake delivers one, have it kept.  The handshake is to be
+ * answered only if this still says INGEST_HANDSHAKE: what it delivered is the
+ * secret in use.
+ */
+enum ingest_step kept_go_on(struct kept_turn *turn, enum ingest_step step,
+    const void *body, size_t len);
+
+/* ---- the link's thread ---- */
+
+/* Ask for what is due (link_asks_fn), and take an answer
  * (link_blob_fn).  `arg` is the kept. */
 void kept_ask(void *arg, struct link *link);
 void kept_take(void *arg, const struct wire_blob *blob);

@@ -454,6 +454,20 @@ link_ask(struct link *link, const struct buf *frame, size_t n)
 	return -1;
 }
 
+int
+link_ask_at(struct link *link, const struct buf *frame, size_t n)
+{
+	const struct waiters *waiters = &link->waiters;
+
+	return n < waiters->n_peers ? peer_ask(waiters->peers[n], frame) : -1;
+}
+
+size_t
+link_workers(const struct link *link)
+{
+	return link->waiters.n_peers;
+}
+
 void
 link_reload(struct link *link, struct config *config)
 {

@@ -102,6 +102,11 @@ void link_poke(struct link *link);
  * 0, or -1 when there is none: `asks` is called again soon.  In `asks` only. */
 int link_ask(struct link *link, const struct buf *frame, size_t n);
 
+/* The same to the n-th worker of the configuration alone, of link_workers().
+ * -1: it is not there. */
+int link_ask_at(struct link *link, const struct buf *frame, size_t n);
+size_t link_workers(const struct link *link);
+
 /* Use another configuration (workers may come and go). */
 void link_reload(struct link *link, struct config *config);
 

@@ -28,6 +28,8 @@ static const struct refusal_row rows[REFUSAL__MAX] = {
     [REFUSAL_ADDRESS] = {"address", 403, "address_not_allowed",
 	"this address may not send here"},
     [REFUSAL_HTTPS] = {"https", 403, "https_required", "use https"},
+    [REFUSAL_KEPT] = {"secret_kept", 403, "secret_kept",
+	"another secret is in use here"},
     [REFUSAL_NO_SOURCE] = {"no_source", 404, "no_such_source",
 	"nothing is received here"},
     [REFUSAL_METHOD] = {"method", 405, "method_not_allowed",

@@ -29,6 +29,7 @@ enum refusal {
 	REFUSAL_BAD_CERTIFICATE,
 	REFUSAL_ADDRESS,
 	REFUSAL_HTTPS,
+	REFUSAL_KEPT, /* a handshake with another secret than the source has */
 	REFUSAL_NO_SOURCE,
 	REFUSAL_METHOD,
 	REFUSAL_REPLAYED_BODY, /* strict_replay */
