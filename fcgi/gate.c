@@ -378,16 +378,6 @@ answer_handshake(struct request *request)
 	request_end(request, &answer);
 }
 
-/* Until when a thread may wait for keys. */
-static int64_t
-keys_until(const struct request *request)
-{
-	const struct config *config = snapshot_config(request->snapshot);
-
-	return request->read_ms +
-	       config->gateway.answer_within_ms * KEYS_PART / 100;
-}
-
 /* Keys that have to come from the network: wait for them, for a part of the
  * time there is, and verify again. */
 static enum ingest_step
@@ -397,7 +387,7 @@ with_keys(struct request *request, enum ingest_step step)
 	    request->ingest.refusal != REFUSAL_NO_KEYS)
 		return step;
 	link_poke(request->gate->link);
-	if (!keyring_wait(&request->want, keys_until(request)))
+	if (!keyring_wait(&request->want, request->kept.deadline_boot_ms))
 		return step;
 	return ingest_body(
 	    &request->ingest, request->body, request->bytes, clock_wall_ms());
@@ -406,6 +396,8 @@ with_keys(struct request *request, enum ingest_step step)
 static void
 serve_body(struct request *request)
 {
+	int64_t within_ms =
+	    snapshot_config(request->snapshot)->gateway.answer_within_ms;
 	enum ingest_step step = INGEST_REFUSE;
 	void *body = read_body(request);
 
@@ -413,7 +405,8 @@ serve_body(struct request *request)
 	request->read_ms = clock_boot_ms();
 	request->ingest.fetch = keyring_give;
 	request->ingest.fetch_arg = &request->want;
-	request->kept.deadline_boot_ms = keys_until(request);
+	request->kept.deadline_boot_ms =
+	    request->read_ms + within_ms * KEYS_PART / 100;
 	kept_begin(&request->kept);
 	if (body != NULL)
 		step = ingest_body(

@@ -43,7 +43,7 @@ test_bad_values(void **state)
 		"keep:PLACE is"},
 	    {"handshake", "unsigned POST keep:claim:x -> 200",
 		"for id and type"},
-	    {"handshake", "unsigned POST keep:x -> 200", "PLACE"},
+	    {"handshake", "unsigned POST keep:x -> 200", "is none of"},
 	    {"handshake", "GET query:x -> 200 text/plain {hmac:x}", "{hmac:"},
 	    {"handshake", "GET -> 200 header:x", "header:NAME=VALUE"},
 	    {"handshake", "GET -> 200 header:=x", "header:NAME=VALUE"},
