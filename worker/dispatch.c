@@ -22,7 +22,6 @@ struct dispatch {
 	struct tasks *out;
 	struct config *config;
 	char *worker;
-	unsigned max_running;
 	int64_t stop_after_ms;
 	struct spawn *spawn;
 	struct spawn *others; /* gaff-run, or NULL */
@@ -147,7 +146,7 @@ take_bury(struct dispatch *d, struct task *task)
 static void
 use_worker(struct dispatch *d, const struct config_worker *worker)
 {
-	d->max_running = (unsigned)worker->max_running;
+	d->lanes.max_running = (unsigned)worker->max_running;
 	d->stop_after_ms = worker->stop_after_ms;
 }
 
@@ -289,20 +288,23 @@ claim(struct dispatch *d, struct lane *lane, unsigned n)
 	tasks_push(d->out, task);
 }
 
-/* Each time another route is asked first: slots of programs are scarce. */
+/* Start what stands ready, and claim more.  Each time another route comes
+ * first: slots of programs are scarce. */
 static void
-claim_due(struct dispatch *d)
+serve_lanes(struct dispatch *d)
 {
 	struct lanes *lanes = &d->lanes;
 	int64_t now = clock_boot_ms();
 
-	if (d->stopping || lanes->n == 0)
+	if (lanes->n == 0)
 		return;
 	lanes->turn = (lanes->turn + 1) % lanes->n;
 	for (size_t i = 0; i < lanes->n; i++) {
 		struct lane *lane = lanes->items[(lanes->turn + i) % lanes->n];
-		unsigned n = lane_wants(lanes, lane, d->max_running, now);
+		unsigned n;
 
+		flights_next(d->flights, lane, !d->stopping);
+		n = d->stopping ? 0 : lane_wants(lanes, lane, now);
 		if (n > 0)
 			claim(d, lane, n);
 	}
@@ -364,7 +366,7 @@ timeout_ms(const struct dispatch *d)
 	if (d->stopping)
 		due = min64(due, d->stop_ms > now ? d->stop_ms : now + 50);
 	else
-		due = min64(due, lanes_due_ms(&d->lanes, d->max_running));
+		due = min64(due, lanes_due_ms(&d->lanes));
 	if (due <= now)
 		return 0;
 	return due - now < 60000 ? (int)(due - now) : 60000;
@@ -415,7 +417,7 @@ run(void *arg)
 		if (deadletters_due_ms(d->letters) <= clock_boot_ms())
 			deadletters_step(d->letters);
 		atomic_store(&d->letter_bytes, deadletters_used(d->letters));
-		claim_due(d);
+		serve_lanes(d);
 		if (d->stopping)
 			stop(d);
 	}

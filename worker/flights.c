@@ -131,8 +131,10 @@ on_done(void *arg, struct store_delivery *delivery,
 		lane_end(f->lanes, lane, flight->program);
 	}
 	settle_attempt(task, delivery, outcome, &facts);
-	if (lane != NULL)
+	if (lane != NULL) {
+		lane_took(lane, task->attempt.ms);
 		note_health(lane, task->settle.state);
+	}
 	log_settled(task, delivery);
 	push_settle(f, lane, task);
 	free(flight);
@@ -187,15 +189,38 @@ start(struct flights *f, struct lane *lane, struct task *task)
 	return -1;
 }
 
+/* Make its attempt, or give it back. */
+static void
+begin(struct flights *f, struct lane *lane, struct task *task, bool starting)
+{
+	if (!starting || !may_start(lane))
+		give_back(f, lane, task, 0);
+	else if (start(f, lane, task) != 0)
+		give_back(f, lane, task, SETTLE_AGAIN_MS);
+}
+
 void
 flights_take(struct flights *f, struct task *task, bool starting)
 {
 	struct lane *lane = lanes_get(f->lanes, task->delivery->route);
 
-	if (lane != NULL && (!starting || !may_start(lane)))
-		give_back(f, lane, task, 0);
-	else if (lane == NULL || start(f, lane, task) != 0)
-		give_back(f, lane, task, SETTLE_AGAIN_MS);
+	if (lane == NULL)
+		give_back(f, NULL, task, SETTLE_AGAIN_MS);
+	else if (lane_came(f->lanes, lane))
+		begin(f, lane, task, starting);
+	else
+		lane_stand(lane, task);
+}
+
+void
+flights_next(struct flights *f, struct lane *lane, bool starting)
+{
+	bool may = starting && may_start(lane);
+	struct task *task;
+
+	while ((!may || lane_has_slot(f->lanes, lane)) &&
+	       (task = lane_next(lane)) != NULL)
+		begin(f, lane, task, starting);
 }
 
 /* ---- all of them ---- */

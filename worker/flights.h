@@ -31,10 +31,13 @@ struct flights *flights_open(
 /* What still runs is forgotten.  NULL is fine. */
 void flights_close(struct flights *flights);
 
-/* Make the attempt of a TASK_DELIVER; takes the task.  It is given back to the
- * store untried when its route is gone, disabled or paused, when nothing may
- * be started any more (not `starting`), or cannot. */
+/* Make the attempt of a TASK_DELIVER if a slot was kept for it, else it stands
+ * ready in its lane; takes the task.  It is given back to the store untried
+ * when its route is gone, disabled or paused, when nothing may be started any
+ * more (not `starting`), or cannot. */
 void flights_take(struct flights *flights, struct task *task, bool starting);
+/* The same for what stands ready in a lane, as far as it has slots. */
+void flights_next(struct flights *flights, struct lane *lane, bool starting);
 
 /* Something may have ended. */
 void flights_ready(struct flights *flights);

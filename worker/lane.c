@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tasks.h"
+
 static int64_t
 min64(int64_t a, int64_t b)
 {
@@ -18,8 +20,13 @@ max64(int64_t a, int64_t b)
 void
 lanes_clear(struct lanes *lanes)
 {
-	for (size_t i = 0; i < lanes->n; i++)
+	struct task *task;
+
+	for (size_t i = 0; i < lanes->n; i++) {
+		while ((task = lane_next(lanes->items[i])) != NULL)
+			task_free(task);
 		free(lanes->items[i]);
+	}
 	free(lanes->items);
 	*lanes = (struct lanes){0};
 }
@@ -55,7 +62,7 @@ forget_idle(struct lanes *lanes)
 		struct lane *lane = lanes->items[i];
 
 		if (lane->route == NULL && lane->running == 0 &&
-		    !lane->claiming && !lane->paused)
+		    lane->n_ready == 0 && !lane->claiming && !lane->paused)
 			free(lane);
 		else
 			lanes->items[kept++] = lane;
@@ -103,39 +110,76 @@ is_program(const struct lane *lane)
 
 /* Slots that are free; each route may always run one program. */
 static unsigned
-slots(const struct lanes *lanes, const struct lane *lane, unsigned max_running)
+free_slots(const struct lanes *lanes, const struct lane *lane)
 {
 	unsigned used = lane->running + lane->asked, free, all;
 
-	if (lane->route == NULL || !lane->route->enabled || lane->paused ||
-	    lane->claiming || (int64_t)used >= lane->route->concurrency)
+	if (lane->route == NULL || (int64_t)used >= lane->route->concurrency)
 		return 0;
 	free = (unsigned)min64(
 	    lane->route->concurrency - (int64_t)used, LANE_CLAIM_MAX);
 	if (!is_program(lane))
 		return free;
-	all = lanes->programs < max_running ? max_running - lanes->programs : 0;
+	all = lanes->programs < lanes->max_running
+		  ? lanes->max_running - lanes->programs
+		  : 0;
 	if (all == 0 && used == 0)
 		all = 1;
 	return free < all ? free : all;
 }
 
-unsigned
-lane_wants(const struct lanes *lanes, const struct lane *lane,
-    unsigned max_running, int64_t boot_ms)
+/* What all its slots make in LANE_AHEAD_MS. */
+static unsigned
+ahead(const struct lane *lane)
 {
-	return lane->due_ms <= boot_ms ? slots(lanes, lane, max_running) : 0;
+	int64_t n;
+
+	if (lane->took_ms == 0)
+		return 0;
+	n = lane->route->concurrency * (LANE_AHEAD_MS / lane->took_ms);
+	return (unsigned)min64(n, LANE_CLAIM_MAX);
+}
+
+static bool
+may_claim(const struct lane *lane)
+{
+	return lane->route != NULL && lane->route->enabled && !lane->paused &&
+	       !lane->claiming;
+}
+
+/* How many could be claimed. */
+static unsigned
+room(const struct lanes *lanes, const struct lane *lane)
+{
+	unsigned more, all;
+
+	if (!may_claim(lane))
+		return 0;
+	more = ahead(lane);
+	all = free_slots(lanes, lane) + more;
+	all = all > lane->n_ready ? all - lane->n_ready : 0;
+	return all < LANE_CLAIM_MAX ? all : LANE_CLAIM_MAX;
+}
+
+unsigned
+lane_wants(const struct lanes *lanes, const struct lane *lane, int64_t boot_ms)
+{
+	return lane->due_ms <= boot_ms ? room(lanes, lane) : 0;
 }
 
 void
 lane_claim(struct lanes *lanes, struct lane *lane, unsigned n)
 {
+	unsigned slots = free_slots(lanes, lane);
+
+	/* those that stand ready take theirs first */
+	slots = slots > lane->n_ready ? slots - lane->n_ready : 0;
 	lane->claiming = true;
-	lane->asked = n;
+	lane->asked = n < slots ? n : slots;
 	lane->asked_programs = is_program(lane);
 	lane->due_ms = lane->noted_ms = INT64_MAX;
 	if (lane->asked_programs)
-		lanes->programs += n;
+		lanes->programs += lane->asked;
 }
 
 /* One slot less is kept for the claim. */
@@ -147,11 +191,48 @@ release(struct lanes *lanes, struct lane *lane)
 		lanes->programs--;
 }
 
+bool
+lane_came(struct lanes *lanes, struct lane *lane)
+{
+	bool kept = lane->asked > 0;
+
+	if (kept)
+		release(lanes, lane);
+	return kept;
+}
+
+void
+lane_stand(struct lane *lane, struct task *task)
+{
+	if (lane->ready == NULL)
+		lane->ready_tail = &lane->ready;
+	*lane->ready_tail = task;
+	lane->ready_tail = &task->next;
+	lane->n_ready++;
+}
+
+bool
+lane_has_slot(const struct lanes *lanes, const struct lane *lane)
+{
+	return free_slots(lanes, lane) > 0;
+}
+
+struct task *
+lane_next(struct lane *lane)
+{
+	struct task *task = lane->ready;
+
+	if (task == NULL)
+		return NULL;
+	lane->ready = task->next;
+	lane->n_ready--;
+	task->next = NULL;
+	return task;
+}
+
 void
 lane_start(struct lanes *lanes, struct lane *lane, bool program)
 {
-	if (lane->asked > 0)
-		release(lanes, lane);
 	lane->running++;
 	if (program)
 		lanes->programs++;
@@ -166,6 +247,15 @@ lane_end(struct lanes *lanes, struct lane *lane, bool program)
 }
 
 void
+lane_took(struct lane *lane, int64_t ms)
+{
+	int64_t took = max64(ms, 1);
+
+	lane->took_ms =
+	    lane->took_ms == 0 ? took : (3 * lane->took_ms + took + 2) / 4;
+}
+
+void
 lane_claimed(struct lanes *lanes, struct lane *lane)
 {
 	while (lane->asked > 0)
@@ -176,12 +266,12 @@ lane_claimed(struct lanes *lanes, struct lane *lane)
 }
 
 int64_t
-lanes_due_ms(const struct lanes *lanes, unsigned max_running)
+lanes_due_ms(const struct lanes *lanes)
 {
 	int64_t due = INT64_MAX;
 
 	for (size_t i = 0; i < lanes->n; i++)
-		if (slots(lanes, lanes->items[i], max_running) > 0)
+		if (room(lanes, lanes->items[i]) > 0)
 			due = min64(due, lanes->items[i]->due_ms);
 	return due;
 }

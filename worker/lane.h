@@ -2,9 +2,11 @@
  * lane - what the dispatcher knows of one route: its slots and its next due
  * time (no I/O)
  *
- * Deliveries are claimed from the store only when there is a slot for each, so
- * what comes can always be started.  All times are of the boot clock but those
- * that are called wall.  A lane whose route is not in the configuration claims
+ * Deliveries are claimed from the store when there is a slot for each, and
+ * ahead of that as many as the lane makes in LANE_AHEAD_MS, so that it need not
+ * wait for a commit after each: those stand ready.  A lane of slow attempts
+ * claims nothing ahead.  All times are of the boot clock but those that are
+ * called wall.  A lane whose route is not in the configuration claims
  * nothing.
  */
 
@@ -19,12 +21,15 @@
 
 enum {
 	LANE_CLAIM_MAX = 64,
+	LANE_AHEAD_MS = 20,
 	LANE_PAUSES = 16, /* that are remembered */
 	/* Looked at again at least this often: the wall clock may be set. */
 	LANE_LOOK_MS = 300000,
 	LANE_EMPTY_MS = 20, /* after a claim that gave nothing due */
 	LANE_FAILING = 10,  /* failures in a row that are worth a line */
 };
+
+struct task;
 
 struct lane_pause {
 	int64_t from_ms; /* wall */
@@ -35,7 +40,11 @@ struct lane {
 	char name[CONFIG_NAME_MAX + 1];
 	const struct config_route *route; /* NULL: not configured */
 	unsigned running;
-	unsigned asked;      /* of an outstanding claim, not handed out yet */
+	unsigned asked;     /* slots kept for an outstanding claim */
+	struct task *ready; /* claimed, oldest first */
+	struct task **ready_tail;
+	unsigned n_ready;
+	int64_t took_ms;     /* an attempt, of late; 0: none yet */
 	bool claiming;       /* a claim is outstanding */
 	bool asked_programs; /* and is for programs */
 	bool paused;
@@ -49,8 +58,9 @@ struct lane {
 struct lanes {
 	struct lane **items;
 	size_t n;
-	size_t turn;       /* whose turn it is to be asked first */
-	unsigned programs; /* running programs, and those asked for */
+	size_t turn;          /* whose turn it is to be asked first */
+	unsigned programs;    /* running programs, and those asked for */
+	unsigned max_running; /* of these; [worker] max_running */
 };
 
 void lanes_clear(struct lanes *lanes);
@@ -67,20 +77,30 @@ void lane_due(
     struct lane *lane, int64_t due_wall_ms, int64_t wall_ms, int64_t boot_ms);
 
 /* How many to claim now; 0: none. */
-unsigned lane_wants(const struct lanes *lanes, const struct lane *lane,
-    unsigned max_running, int64_t boot_ms);
+unsigned
+lane_wants(const struct lanes *lanes, const struct lane *lane, int64_t boot_ms);
 
-/* A claim of n went out. */
+/* A claim of n goes out. */
 void lane_claim(struct lanes *lanes, struct lane *lane, unsigned n);
-/* A claimed delivery came: it has the slot now. */
+/* A claimed delivery came.  Whether a slot was kept for it: it takes it now;
+ * else it is to stand ready. */
+bool lane_came(struct lanes *lanes, struct lane *lane);
+/* It stands ready, and is the lane's. */
+void lane_stand(struct lane *lane, struct task *task);
+/* The oldest of those, the caller's now; or NULL. */
+struct task *lane_next(struct lane *lane);
+bool lane_has_slot(const struct lanes *lanes, const struct lane *lane);
+/* A delivery takes a slot. */
 void lane_start(struct lanes *lanes, struct lane *lane, bool program);
 /* Its attempt is over. */
 void lane_end(struct lanes *lanes, struct lane *lane, bool program);
+/* So long it took. */
+void lane_took(struct lane *lane, int64_t ms);
 /* The claim is over. */
 void lane_claimed(struct lanes *lanes, struct lane *lane);
 
 /* When the next claim may be due. */
-int64_t lanes_due_ms(const struct lanes *lanes, unsigned max_running);
+int64_t lanes_due_ms(const struct lanes *lanes);
 
 /* From that wall time on. */
 void lane_pause(struct lane *lane, bool paused, int64_t wall_ms);

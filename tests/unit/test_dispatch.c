@@ -88,8 +88,8 @@ test_concurrency(void **state)
 
 	(void)state;
 	stage_open(&b,
-	    "[route one]\nrun = /bin/sleep 0.01\nconcurrency = 1\n"
-	    "[route three]\nrun = /bin/sleep 0.01\nconcurrency = 3\n");
+	    "[route one]\nrun = /bin/sleep 0.05\nconcurrency = 1\n"
+	    "[route three]\nrun = /bin/sleep 0.05\nconcurrency = 3\n");
 	stage_supply(&b, "one", 10);
 	stage_supply(&b, "three", 20);
 	stage_wait(&b, TASK_SETTLE, "one", 10);
@@ -108,11 +108,11 @@ test_max_running(void **state)
 
 	(void)state;
 	stage_open(&b, "max_running = 3\n"
-		       "[route a]\nrun = /bin/sleep 0.02\n"
-		       "[route b]\nrun = /bin/sleep 0.02\n"
-		       "[route c]\nrun = /bin/sleep 0.02\n"
-		       "[route d]\nrun = /bin/sleep 0.02\n"
-		       "[route e]\nrun = /bin/sleep 0.02\n");
+		       "[route a]\nrun = /bin/sleep 0.05\n"
+		       "[route b]\nrun = /bin/sleep 0.05\n"
+		       "[route c]\nrun = /bin/sleep 0.05\n"
+		       "[route d]\nrun = /bin/sleep 0.05\n"
+		       "[route e]\nrun = /bin/sleep 0.05\n");
 	stage_supply(&b, "a", 20);
 	while (stage_stock(&b, "a")->running < 3)
 		assert_true(stage_receive(&b));
@@ -130,6 +130,48 @@ test_max_running(void **state)
 	assert_int_equal(stage_stock(&b, "a")->most, 3);
 	/* Three, and one for each of the others. */
 	assert_in_range(most, 3, 7);
+	stage_close(&b);
+}
+
+static unsigned
+count_settled(const struct stage *b, enum delivery_state state)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < b->n_got; i++)
+		n += b->got[i]->kind == TASK_SETTLE &&
+		     b->got[i]->settle.state == state;
+	return n;
+}
+
+/* A quick route is claimed for ahead of its slot; what stands ready goes back
+ * untried when it is paused, and comes again. */
+static void
+test_ahead(void **state)
+{
+	struct stage b;
+	struct task *task;
+	unsigned back;
+
+	(void)state;
+	stage_open(&b, "[route quick]\nrun = /bin/true\nconcurrency = 1\n");
+	stage_supply(&b, "quick", 200);
+	while (stage_stock(&b, "quick")->running < 3)
+		assert_true(stage_receive(&b));
+	task = stage_task(TASK_PAUSE, "quick");
+	task->paused = true;
+	stage_push(&b, task);
+	while (stage_stock(&b, "quick")->running > 0)
+		assert_true(stage_receive(&b));
+	back = count_settled(&b, DELIVERY_PENDING);
+	assert_true(back > 0);
+	assert_int_equal(count_settled(&b, DELIVERY_DELIVERED) + back +
+			     stage_stock(&b, "quick")->pending,
+	    200);
+	stage_push(&b, stage_task(TASK_PAUSE, "quick"));
+	stage_supply(&b, "quick", back);
+	while (count_settled(&b, DELIVERY_DELIVERED) < 200)
+		assert_true(stage_receive(&b));
 	stage_close(&b);
 }
 
@@ -466,6 +508,7 @@ main(int argc, char **argv)
 	    cmocka_unit_test(test_slow_posts),
 	    cmocka_unit_test(test_concurrency),
 	    cmocka_unit_test(test_max_running),
+	    cmocka_unit_test(test_ahead),
 	    cmocka_unit_test(test_paused),
 	    cmocka_unit_test(test_reload),
 	    cmocka_unit_test(test_routing),

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "../../worker/lane.h"
+#include "../../worker/tasks.h"
 #include "support.h"
 
 enum { ROUTES = 3, MAX_RUNNING = 4, WALL = 1000000, BOOT = 5000 };
@@ -28,14 +29,31 @@ set_init(struct set *set)
 		    .enabled = true};
 	}
 	assert_int_equal(lanes_set(&set->lanes, &set->config), 0);
+	set->lanes.max_running = MAX_RUNNING;
 	for (int i = 0; i < ROUTES; i++)
 		lane_due(set->lanes.items[i], WALL, WALL, BOOT);
+}
+
+/* A claimed delivery comes: whether it is started. */
+static bool
+come(struct set *set, struct lane *lane)
+{
+	struct task *task;
+
+	if (lane_came(&set->lanes, lane)) {
+		lane_start(&set->lanes, lane, true);
+		return true;
+	}
+	task = task_new(TASK_DELIVER);
+	assert_non_null(task);
+	lane_stand(lane, task);
+	return false;
 }
 
 static unsigned
 wants(const struct set *set, int i)
 {
-	return lane_wants(&set->lanes, set->lanes.items[i], MAX_RUNNING, BOOT);
+	return lane_wants(&set->lanes, set->lanes.items[i], BOOT);
 }
 
 static void
@@ -61,7 +79,7 @@ test_slots(void **state)
 	lane_claim(&set.lanes, c, 1);
 	assert_int_equal(set.lanes.programs, 5);
 	/* a's claim gave one: two slots come back. */
-	lane_start(&set.lanes, a, true);
+	assert_true(come(&set, a));
 	assert_int_equal(set.lanes.programs, 5);
 	lane_claimed(&set.lanes, a);
 	assert_int_equal(set.lanes.programs, 3);
@@ -125,8 +143,8 @@ test_due(void **state)
 	lane_claimed(&set.lanes, a);
 	lane_due(a, WALL + 900, WALL, BOOT);
 	assert_int_equal(a->due_ms, BOOT + 700);
-	assert_int_equal(lane_wants(&set.lanes, a, MAX_RUNNING, BOOT + 699), 0);
-	assert_int_equal(lane_wants(&set.lanes, a, MAX_RUNNING, BOOT + 700), 3);
+	assert_int_equal(lane_wants(&set.lanes, a, BOOT + 699), 0);
+	assert_int_equal(lane_wants(&set.lanes, a, BOOT + 700), 3);
 	/* Far away by the wall clock, which may be wrong: looked at again. */
 	lane_claim(&set.lanes, a, 1);
 	lane_claimed(&set.lanes, a);
@@ -134,7 +152,7 @@ test_due(void **state)
 	lane_due(a, INT64_MAX - 1, WALL, BOOT);
 	assert_int_equal(a->due_ms, BOOT + LANE_LOOK_MS);
 	/* The next one of all that have a slot. */
-	assert_int_equal(lanes_due_ms(&set.lanes, MAX_RUNNING), BOOT);
+	assert_int_equal(lanes_due_ms(&set.lanes), BOOT);
 	lanes_clear(&set.lanes);
 }
 
@@ -176,11 +194,50 @@ test_no_memory(void **state)
 	lanes_clear(&lanes);
 }
 
+/* A lane of quick attempts claims ahead of its slots what it makes in
+ * LANE_AHEAD_MS; one of slow ones does not. */
+static void
+test_ahead(void **state)
+{
+	struct set set;
+	struct lane *a, *b;
+
+	(void)state;
+	set_init(&set);
+	a = set.lanes.items[0];
+	b = set.lanes.items[1];
+	for (int i = 0; i < 3; i++)
+		lane_took(a, 5);
+	assert_int_equal(wants(&set, 0), 3 + 3 * (LANE_AHEAD_MS / 5));
+	lane_claim(&set.lanes, a, 15);
+	/* what is ahead keeps no slot from others */
+	assert_int_equal(set.lanes.programs, 3);
+	assert_int_equal(wants(&set, 1), 1);
+	for (int i = 0; i < 15; i++)
+		assert_int_equal(come(&set, a), i < 3);
+	lane_claimed(&set.lanes, a);
+	assert_int_equal(a->n_ready, 12);
+	lane_due(a, WALL, WALL, BOOT);
+	assert_int_equal(wants(&set, 0), 0);
+	lane_end(&set.lanes, a, true);
+	assert_true(lane_has_slot(&set.lanes, a));
+	assert_int_equal(wants(&set, 0), 1);
+	/* slow ones: nothing more until those that stand ready are gone */
+	for (int i = 0; i < 20; i++)
+		lane_took(a, 500);
+	assert_int_equal(wants(&set, 0), 0);
+	for (int i = 0; i < 20; i++)
+		lane_took(b, LANE_AHEAD_MS + 1);
+	assert_int_equal(wants(&set, 1), 2);
+	lanes_clear(&set.lanes);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_slots),
+	    cmocka_unit_test(test_ahead),
 	    cmocka_unit_test(test_who_may),
 	    cmocka_unit_test(test_due),
 	    cmocka_unit_test(test_paused_time),
