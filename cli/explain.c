@@ -1,24 +1,10 @@
 #include "explain.h"
 
-#include <stdio.h>
 #include <string.h>
 
-enum { LABEL_WIDTH = 18, PARAMS_MAX = 8, PARAM_SIZE = 64 };
+#include "explain_text.h"
 
-struct word {
-	const char *name;
-	const char *text;
-};
-
-static const char *
-find_word(const struct word *words, const char *name, size_t len)
-{
-	for (; words->name; words++)
-		if (strlen(words->name) == len &&
-		    memcmp(words->name, name, len) == 0)
-			return words->text;
-	return NULL;
-}
+enum { LABEL_WIDTH = 18 };
 
 static const char *
 get(const struct scheme *scheme, const char *key, const char *otherwise)
@@ -48,136 +34,6 @@ is_public(const struct scheme *scheme)
 {
 	return is(scheme, "kind", "ed25519") || is(scheme, "kind", "ecdsa") ||
 	       is(scheme, "kind", "rsa");
-}
-
-/* ---- places and templates ---- */
-
-/* header:x as "header x"; what is no place stays as it is. */
-static void
-put_place(struct buf *out, const char *text, size_t len)
-{
-	static const struct {
-		const char *prefix;
-		const char *before;
-		const char *behind;
-	} rows[] = {
-	    {"header:", "header ", ""},
-	    {"query:", "", " of the query"},
-	    {"form:", "field ", " of the form"},
-	    {"json:", "", " of the JSON body"},
-	    {"signature:", "", " of the signature"},
-	    {"param:", "your param ", ""},
-	    {"jose_headers:", "the headers that the token lists: ", ""},
-	};
-
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		size_t skip = strlen(rows[i].prefix);
-
-		if (len <= skip || memcmp(text, rows[i].prefix, skip) != 0)
-			continue;
-		(void)buf_printf(out, "%s%.*s%s", rows[i].before,
-		    (int)(len - skip), text + skip, rows[i].behind);
-		return;
-	}
-	(void)buf_add(out, text, len);
-}
-
-/* The places of an id or type: those behind the first are joined by a dot. */
-static void
-put_joined(struct buf *out, const char *text)
-{
-	const char *between = "";
-
-	while (*text != '\0') {
-		size_t len = strcspn(text, " ");
-		bool optional = len > 0 && text[len - 1] == '?';
-
-		(void)buf_add_str(out, between);
-		put_place(out, text, optional ? len - 1 : len);
-		if (optional)
-			(void)buf_add_str(out, " (where it is there)");
-		text += len + strspn(text + len, " ");
-		between = ", a dot, ";
-	}
-}
-
-/* All values of a key as places. */
-static void
-put_places(struct buf *out, const struct scheme *scheme, const char *key,
-    const char *between)
-{
-	const char *value;
-
-	for (size_t i = 0; (value = scheme_value(scheme, key, i)); i++) {
-		(void)buf_add_str(out, i > 0 ? between : "");
-		put_joined(out, value);
-	}
-}
-
-static void
-put_part(struct buf *out, const char *name, size_t len)
-{
-	static const struct word words[] = {
-	    {"body", "the body as it came"},
-	    {"timestamp", "the time as it stands"},
-	    {"id", "the id"},
-	    {"method", "the method"},
-	    {"url", "the public URL with its query"},
-	    {"url_no_query", "the public URL without its query"},
-	    {"path", "the path"},
-	    {"path_query", "the path with the query"},
-	    {"secret", "the secret"},
-	    {"sorted_form_params", "the form's fields, sorted"},
-	    {"sha256hex_body", "the body's SHA-256 in hex"},
-	    {"sha256_body", "the body's SHA-256"},
-	    {"json_body", "the body as a JSON string"},
-	    {"canonical_json", "the JSON body in its canonical form"},
-	    {"crc32_body", "the body's CRC-32 in decimal"},
-	    {"php_form", "the form's fields as PHP serializes them"},
-	    {"form_json", "the form's fields as a JSON object"},
-	    {"sorted_query", "the query, sorted"},
-	    {"url_with_port", "the public URL with its port"},
-	    {"url_without_port", "the public URL without its port"},
-	    {"contentful_path", "the path as Contentful writes it"},
-	    {NULL, NULL},
-	};
-	static const char lines[] = "name_lines:";
-	const char *text = find_word(words, name, len);
-	size_t skip = strlen(lines);
-
-	if (text)
-		(void)buf_add_str(out, text);
-	else if (len > skip && memcmp(name, lines, skip) == 0)
-		(void)buf_printf(out,
-		    "a line each for the name and text of %.*s",
-		    (int)(len - skip), name + skip);
-	else
-		put_place(out, name, len);
-}
-
-/* A template as its parts, in words, with commas between them. */
-static void
-put_template(struct buf *out, const char *p)
-{
-	const char *between = "";
-
-	while (*p != '\0') {
-		size_t len = strcspn(p, "{");
-
-		/* \{ is a literal brace */
-		while (p[len] == '{' && len > 0 && p[len - 1] == '\\')
-			len += 1 + strcspn(p + len + 1, "{");
-		(void)buf_add_str(out, between);
-		between = ", ";
-		if (len > 0) {
-			(void)buf_printf(out, "`%.*s`", (int)len, p);
-			p += len;
-			continue;
-		}
-		len = strcspn(p, "}");
-		put_part(out, p + 1, len - 1);
-		p += len + (p[len] == '}');
-	}
 }
 
 /* ---- the lines ---- */
@@ -211,7 +67,7 @@ put_values(struct buf *out, const struct scheme *scheme, const char *key,
 static void
 put_how(const struct scheme *scheme, struct buf *out)
 {
-	static const struct word words[] = {
+	static const struct explain_word words[] = {
 	    {"hmac", "an HMAC under the secret you share"},
 	    {"hash", "a digest of a text with the secret in it"},
 	    {"ed25519", "an Ed25519 signature"},
@@ -226,7 +82,7 @@ put_how(const struct scheme *scheme, struct buf *out)
 	    {NULL, NULL},
 	};
 	const char *kind = get(scheme, "kind", "");
-	const char *text = find_word(words, kind, strlen(kind));
+	const char *text = explain_text_find(words, kind, strlen(kind));
 
 	label(out, "Proof");
 	(void)buf_add_str(out, text ? text : kind);
@@ -246,7 +102,7 @@ put_signed(const struct scheme *scheme, struct buf *out)
 	for (size_t i = 0; (template = scheme_value(scheme, "template", i));
 	     i++) {
 		label(out, i == 0 ? "What is signed" : "  or");
-		put_template(out, template);
+		explain_text_template(out, template);
 		end_line(out);
 	}
 	put_values(out, scheme, "algorithms", "Algorithms");
@@ -256,7 +112,7 @@ put_signed(const struct scheme *scheme, struct buf *out)
 	template = scheme_get(scheme, "payload");
 	if (template) {
 		label(out, "What is signed");
-		put_template(out, template);
+		explain_text_template(out, template);
 		end_line(out);
 	}
 	put_values(out, scheme, "when", "Only where");
@@ -280,7 +136,7 @@ put_where(const struct scheme *scheme, struct buf *out)
 	if (!scheme_get(scheme, "signature"))
 		return;
 	label(out, "Where it stands");
-	put_places(out, scheme, "signature", ", else ");
+	explain_text_places(out, scheme, "signature", ", else ");
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const char *value;
 
@@ -368,7 +224,7 @@ put_time(const struct scheme *scheme, struct buf *out)
 					   ? "(created), else header date"
 					   : "created, and expires");
 	else
-		put_places(out, scheme, "timestamp", ", else ");
+		explain_text_places(out, scheme, "timestamp", ", else ");
 	(void)buf_printf(out, ", %lld s off at most, %s\n",
 	    (long long)(tolerance_ms / 1000),
 	    is(scheme, "direction", "past") ? "into the past" : "either way");
@@ -379,7 +235,7 @@ put_event(const struct scheme *scheme, struct buf *out)
 {
 	label(out, "Event's id");
 	if (scheme_get(scheme, "id")) {
-		put_places(out, scheme, "id", ", else ");
+		explain_text_places(out, scheme, "id", ", else ");
 		(void)buf_add_str(out, scheme_key_signed(scheme)
 					   ? "; signed\n"
 					   : "; not signed, so that a copy has "
@@ -391,66 +247,15 @@ put_event(const struct scheme *scheme, struct buf *out)
 	if (!scheme_get(scheme, "type"))
 		return;
 	label(out, "Event's type");
-	put_places(out, scheme, "type", ", else ");
+	explain_text_places(out, scheme, "type", ", else ");
 	end_line(out);
-}
-
-/* ---- params ---- */
-
-/* Whether the scheme gives the param a value. */
-static bool
-has_param(const struct scheme *scheme, const char *name)
-{
-	size_t len = strlen(name);
-	const char *value;
-
-	for (size_t i = 0; (value = scheme_value(scheme, "param", i)); i++)
-		if (strncmp(value, name, len) == 0 && value[len] == '=')
-			return true;
-	return false;
-}
-
-/* The next param that a value names; none of a handshake's answer, which is
- * left out where it is not given. */
-static const char *
-next_param(const char *key, const char *value)
-{
-	const char *arrow =
-	    strcmp(key, "handshake") == 0 ? strstr(value, "-> ") : NULL;
-	const char *found = strstr(value, "{param:");
-
-	return found && (!arrow || found < arrow) ? found : NULL;
-}
-
-/* The params that its rules name and it has no value for, once each. */
-static size_t
-wanted_params(const struct scheme *scheme, char names[PARAMS_MAX][PARAM_SIZE])
-{
-	const char *key, *value;
-	size_t n = 0, k;
-
-	for (size_t at = 0; (key = scheme_key(at)); at++) {
-		for (size_t i = 0; (value = scheme_value(scheme, key, i));
-		     i++) {
-			while (n < PARAMS_MAX &&
-			       (value = next_param(key, value))) {
-				value += strlen("{param:");
-				(void)snprintf(names[n], PARAM_SIZE, "%.*s",
-				    (int)strcspn(value, "}"), value);
-				for (k = 0; strcmp(names[k], names[n]) != 0;)
-					k++;
-				n += k == n && !has_param(scheme, names[n]);
-			}
-		}
-	}
-	return n;
 }
 
 static void
 put_params(const struct scheme *scheme, struct buf *out)
 {
-	char names[PARAMS_MAX][PARAM_SIZE];
-	size_t n = wanted_params(scheme, names);
+	char names[EXPLAIN_PARAMS_MAX][EXPLAIN_PARAM_SIZE];
+	size_t n = explain_text_params(scheme, names);
 
 	for (size_t i = 0; i < n; i++) {
 		label(out, i == 0 ? "Needs" : "");
@@ -466,7 +271,7 @@ put_params(const struct scheme *scheme, struct buf *out)
 static void
 put_evidence(const struct scheme *scheme, struct buf *out)
 {
-	static const struct word words[] = {
+	static const struct explain_word words[] = {
 	    {"official-vector",
 		"agrees with an example the provider publishes"},
 	    {"sdk-vector", "agrees with what the provider's library makes"},
@@ -478,7 +283,7 @@ put_evidence(const struct scheme *scheme, struct buf *out)
 	    {NULL, NULL},
 	};
 	const char *evidence = get(scheme, "evidence", "");
-	const char *text = find_word(words, evidence, strlen(evidence));
+	const char *text = explain_text_find(words, evidence, strlen(evidence));
 
 	if (*evidence == '\0')
 		return;
@@ -510,8 +315,8 @@ explain_scheme(const struct scheme *scheme, struct buf *out)
 void
 explain_source(const struct scheme *scheme, struct buf *out)
 {
-	char names[PARAMS_MAX][PARAM_SIZE];
-	size_t n = wanted_params(scheme, names);
+	char names[EXPLAIN_PARAMS_MAX][EXPLAIN_PARAM_SIZE];
+	size_t n = explain_text_params(scheme, names);
 	const char *name = scheme_name(scheme);
 	int len = (int)strcspn(name, ".");
 
@@ -560,7 +365,7 @@ put_row(const struct scheme *scheme, struct buf *out)
 	if (!template)
 		template = scheme_get(scheme, "payload");
 	if (template)
-		put_template(&text, template);
+		explain_text_template(&text, template);
 	else if (is(scheme, "kind", "jwt"))
 		(void)buf_add_str(&text, "a token with its claims");
 	if (is(scheme, "kind", "message"))

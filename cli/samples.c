@@ -86,13 +86,13 @@ static const char *
 wanted(const struct scheme *scheme, const char *value)
 {
 	static const char open[] = "{param:";
-	size_t len = strlen(value);
 	const char *param;
+	size_t len;
 
 	if (strncmp(value, open, strlen(open)) != 0)
 		return *value != '{' ? value : NULL;
 	value += strlen(open);
-	len -= strlen(open) + 1;
+	len = strcspn(value, "}");
 	for (size_t i = 0; (param = scheme_value(scheme, "param", i)); i++)
 		if (strncmp(param, value, len) == 0 && param[len] == '=')
 			return param + len + 1;

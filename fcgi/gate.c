@@ -1,15 +1,13 @@
 #include "gate.h"
 
-#include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "../shared/clock.h"
 #include "../shared/log.h"
+#include "gate_log.h"
 #include "ingest.h"
 #include "kept.h"
 #include "keyring.h"
@@ -52,20 +50,10 @@ struct request {
 	const void *body; /* while it is being judged, else NULL */
 };
 
-/* ---- the log ---- */
-
 static struct tally *
 tally_of(const struct request *request)
 {
 	return snapshot_tally(request->snapshot, request->ingest.source);
-}
-
-static const char *
-source_name(const struct request *request)
-{
-	const struct config_source *source = request->ingest.source;
-
-	return source != NULL ? source->name : "";
 }
 
 /* Since the request began, in tenths of a millisecond. */
@@ -73,85 +61,6 @@ static int64_t
 elapsed(const struct request *request)
 {
 	return (clock_boot_us() - request->begun_us) / 100;
-}
-
-static void
-log_refused(const struct request *request, const struct reply_refused *refused,
-    unsigned suppressed)
-{
-	const struct ingest *ingest = &request->ingest;
-	const struct scheme_verdict *verdict = &ingest->verdict;
-	char skew[32] = "";
-
-	if (verdict->has_skew)
-		(void)snprintf(skew, sizeof skew, "%+" PRId64 "s",
-		    verdict->skew_ms / 1000);
-	log_warn("refused", log_str("id", refused->id),
-	    log_str("source", source_name(request)),
-	    log_int("status", reply_status(refused)),
-	    log_str("reason", refusal_row(ingest->refusal)->reason),
-	    log_str("where", verdict->where), log_str("skew", skew),
-	    log_str("remote", ingest->remote), log_int("bytes", request->bytes),
-	    log_count("secrets_tried", verdict->secrets_tried),
-	    log_suppressed(suppressed));
-}
-
-static void
-log_unavailable(
-    const struct request *request, const char *id, unsigned suppressed)
-{
-	int64_t tenths = elapsed(request) / 1000;
-	char waited[32];
-
-	(void)snprintf(waited, sizeof waited, "%" PRId64 ".%" PRId64 "s",
-	    tenths / 10, tenths % 10);
-	log_error("unavailable", log_str("id", id),
-	    log_str("source", source_name(request)), log_int("status", 503),
-	    log_str("reason", refusal_row(request->ingest.refusal)->reason),
-	    log_str("waited", waited),
-	    log_int("parked", link_parked(request->gate->link)),
-	    log_suppressed(suppressed));
-}
-
-/* Of lines that were left out and that nothing tells of any more. */
-static void
-log_refusals_left_out(
-    const char *source, enum refusal refusal, unsigned suppressed)
-{
-	const struct refusal_row *row = refusal_row(refusal);
-	bool unavailable = row->status == 503;
-
-	log_at(unavailable ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN,
-	    unavailable ? "unavailable" : "refused", log_str("source", source),
-	    log_int("status", row->status), log_str("reason", row->reason),
-	    log_suppressed(suppressed));
-}
-
-static void
-log_stored(const struct request *request, const struct link_answer *answer,
-    const char *id)
-{
-	const struct event *event = &request->ingest.event;
-
-	log_info(answer->result == LINK_STORED ? "accepted" : "duplicate",
-	    log_str("id", id), log_str("source", event->source),
-	    log_str("type", event->type), log_str("key", event->key),
-	    log_int("bytes", request->bytes), log_str("remote", event->remote),
-	    log_str("worker", answer->worker),
-	    log_str("revived", answer->revived),
-	    log_tenths("ms", elapsed(request)));
-}
-
-static void
-log_plain(const struct request *request)
-{
-	unsigned suppressed;
-
-	if (request->ingest.plain &&
-	    tally_plain(tally_of(request), &suppressed))
-		log_warn("plain_http", log_str("source", source_name(request)),
-		    log_str("remote", request->ingest.remote),
-		    log_suppressed(suppressed));
 }
 
 /* ---- ending a request ---- */
@@ -211,6 +120,21 @@ keep_rejected(struct request *request, const uint8_t id[EVENT_ID_LEN])
 }
 
 static void
+log_refusal(const struct request *request, const struct reply_refused *refused)
+{
+	const struct ingest *ingest = &request->ingest;
+	unsigned suppressed;
+
+	if (!tally_refused(tally_of(request), ingest->refusal, &suppressed))
+		return;
+	if (refusal_row(ingest->refusal)->status == 503)
+		gate_log_unavailable(ingest, refused->id, elapsed(request),
+		    link_parked(request->gate->link), suppressed);
+	else
+		gate_log_refused(ingest, refused, request->bytes, suppressed);
+}
+
+static void
 refuse(struct request *request)
 {
 	const struct ingest *ingest = &request->ingest;
@@ -220,18 +144,12 @@ refuse(struct request *request)
 	uint8_t id[EVENT_ID_LEN] = {0};
 	char text[EVENT_ID_TEXT_SIZE];
 	struct buf answer = {0};
-	unsigned suppressed;
 
 	(void)event_id_new(clock_wall_ms(), id);
 	event_id_format(id, text);
 	refused.id = text;
 	keep_rejected(request, id);
-	if (tally_refused(tally_of(request), ingest->refusal, &suppressed)) {
-		if (refusal_row(ingest->refusal)->status == 503)
-			log_unavailable(request, text, suppressed);
-		else
-			log_refused(request, &refused, suppressed);
-	}
+	log_refusal(request, &refused);
 	count(request, reply_status(&refused));
 	(void)reply_refused(&answer, &refused);
 	request_end(request, &answer);
@@ -267,7 +185,8 @@ answered(void *waiter, const struct link_answer *answer)
 	tally_accepted(tally_of(request), accepted.duplicate, clock_wall_ms());
 	count(request, accepted.source->response_status);
 	(void)reply_accepted(&out, &accepted);
-	log_stored(request, answer, id);
+	gate_log_stored(
+	    &request->ingest, answer, id, request->bytes, elapsed(request));
 	request_end(request, &out);
 }
 
@@ -370,9 +289,7 @@ answer_handshake(struct request *request)
 	unsigned suppressed;
 
 	if (tally_handshake(tally_of(request), &suppressed))
-		log_info("handshake", log_str("source", source_name(request)),
-		    log_str("remote", request->ingest.remote),
-		    log_suppressed(suppressed));
+		gate_log_handshake(&request->ingest, suppressed);
 	count(request, request->ingest.answer.status);
 	(void)reply_handshake(&answer, &request->ingest.answer);
 	request_end(request, &answer);
@@ -391,6 +308,16 @@ with_keys(struct request *request, enum ingest_step step)
 		return step;
 	return ingest_body(
 	    &request->ingest, request->body, request->bytes, clock_wall_ms());
+}
+
+static void
+log_plain(const struct request *request)
+{
+	unsigned suppressed;
+
+	if (request->ingest.plain &&
+	    tally_plain(tally_of(request), &suppressed))
+		gate_log_plain(&request->ingest, suppressed);
 }
 
 static void
@@ -497,7 +424,7 @@ counters(void *arg, struct tally_cursor *cursor)
 static void
 each_second(void *arg)
 {
-	tallies_left_out(arg, clock_boot_ms(), log_refusals_left_out);
+	tallies_left_out(arg, clock_boot_ms(), gate_log_left_out);
 }
 
 static void
@@ -589,8 +516,7 @@ gate_free(struct gate *gate)
 		return;
 	link_stop(gate->link);
 	if (gate->tallies != NULL)
-		tallies_left_out(
-		    gate->tallies, INT64_MAX, log_refusals_left_out);
+		tallies_left_out(gate->tallies, INT64_MAX, gate_log_left_out);
 	snapshot_unref(gate->snapshot);
 	tallies_free(gate->tallies);
 	keyring_free(gate->keyring);

@@ -26,6 +26,8 @@
 #include "store.h"
 
 enum {
+	STORE_SQLITE_TAG_LEN = 8, /* of a body's SHA-256, behind its id */
+	STORE_SQLITE_VALUE_LEN = EVENT_ID_LEN + STORE_SQLITE_TAG_LEN,
 	STORE_SQLITE_DAY_MS = 86400000,
 	STORE_SQLITE_BUDGET_US = 4000,  /* of one call that walks rows */
 	STORE_SQLITE_CLOCK_MS = 60000,  /* how often the clock is written */
@@ -50,6 +52,7 @@ enum {
 };
 
 struct store_sqlite_keys; /* the tables of keys: store_sqlite_keys.c */
+struct store_sqlite_day;  /* one of them */
 
 struct store_sqlite_backup; /* a copy being made: store_sqlite_backup.c */
 
@@ -171,21 +174,25 @@ store_sqlite_kept(struct store *store, const char *name, struct buf *out);
 enum store_result store_sqlite_keys_load(struct store *store);
 enum store_result store_sqlite_keys_save(struct store *store);
 void store_sqlite_keys_free(struct store *store);
-/* Remember a key for `id`: STORE_OK; or, when it is known inside the window,
- * STORE_NONE with the first id in `first`. */
+/* The day new keys go to, made when it is a new one: the latest there is, also
+ * when the clock is behind it after a crash.  A day is valid until the next
+ * call of this, of purge or of load. */
 enum store_result
-store_sqlite_keys_add(struct store *store, const uint8_t key[KEYS_LEN],
-    const uint8_t id[EVENT_ID_LEN], uint8_t first[EVENT_ID_LEN]);
-
-/* The same of an event whose key is not signed. */
-struct store_sqlite_pair {
-	bool changed;         /* its key is known with another body */
-	enum keys_kind added; /* what it is remembered as */
-};
-
+store_sqlite_keys_today(struct store *store, struct store_sqlite_day **day);
+/* The i-th day before the latest; NULL outside the window. */
+struct store_sqlite_day *
+store_sqlite_keys_before(const struct store *store, size_t i);
+/* Whether it has rows KEYS_BOTH without KEYS_BARE: of an earlier format. */
+bool store_sqlite_keys_has_both(
+    const struct store *store, const struct store_sqlite_day *day);
+/* STORE_NONE: found; `value` has the first id, and its body's tag or zeros. */
 enum store_result
-store_sqlite_keys_add_pair(struct store *store, const struct event *event,
-    uint8_t first[EVENT_ID_LEN], struct store_sqlite_pair *pair);
+store_sqlite_keys_find(struct store *store, struct store_sqlite_day *day,
+    const uint8_t key[KEYS_LEN], uint8_t value[STORE_SQLITE_VALUE_LEN]);
+/* An id, or an id and a tag.  STORE_NONE: the key is there already. */
+enum store_result
+store_sqlite_keys_insert(struct store *store, struct store_sqlite_day *day,
+    const uint8_t key[KEYS_LEN], const uint8_t *value, size_t len);
 /* The day of the latest table, and the first one inside the window. */
 int64_t store_sqlite_keys_day(const struct store *store);
 int64_t store_sqlite_keys_since(const struct store *store);
@@ -196,6 +203,24 @@ store_sqlite_keys_remove(struct store *store, const uint8_t key[KEYS_LEN]);
 enum store_result store_sqlite_keys_purge(struct store *store, bool *more);
 /* Read some keys into a filter; whether there is more to do. */
 bool store_sqlite_keys_idle(struct store *store);
+
+/* -- store_sqlite_known.c -- */
+
+/* Remember a key for `id`: STORE_OK; or, when it is known inside the window,
+ * STORE_NONE with the first id in `first`. */
+enum store_result
+store_sqlite_known_add(struct store *store, const uint8_t key[KEYS_LEN],
+    const uint8_t id[EVENT_ID_LEN], uint8_t first[EVENT_ID_LEN]);
+
+/* The same of an event whose key is not signed. */
+struct store_sqlite_pair {
+	bool changed;         /* its key is known with another body */
+	enum keys_kind added; /* what it is remembered as */
+};
+
+enum store_result
+store_sqlite_known_add_pair(struct store *store, const struct event *event,
+    uint8_t first[EVENT_ID_LEN], struct store_sqlite_pair *pair);
 
 /* -- store_sqlite_bodies.c -- */
 

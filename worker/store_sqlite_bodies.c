@@ -20,7 +20,7 @@ store_sqlite_bodies_find(struct store *store, const struct event *event,
 	    store->bodies, body->hash, store_sqlite_keys_since(store));
 	if (!event->strict_replay || body->seen)
 		return STORE_OK;
-	result = store_sqlite_keys_add(store, body->hash, event->id, first);
+	result = store_sqlite_known_add(store, body->hash, event->id, first);
 	body->added = result == STORE_OK;
 	body->seen = result == STORE_NONE;
 	return body->seen ? STORE_OK : result;

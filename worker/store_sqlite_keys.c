@@ -16,14 +16,12 @@
 enum {
 	NAME_SIZE = 24,
 	SQL_SIZE = 256,
-	TAG_LEN = 8, /* of the body's SHA-256, behind the id */
-	VALUE_LEN = EVENT_ID_LEN + TAG_LEN,
 	READ_KEYS = 2000,   /* into a filter, a call */
 	DELETE_KEYS = 2000, /* from an old table, a call: 1999 in the SQL */
 	FILTERS_MAX = 64 << 20,
 };
 
-struct day {
+struct store_sqlite_day {
 	int64_t day; /* since 1970-01-01 */
 	int64_t n;
 	bool dirty;
@@ -35,7 +33,7 @@ struct day {
 };
 
 struct store_sqlite_keys {
-	struct day *days; /* oldest first */
+	struct store_sqlite_day *days; /* oldest first */
 	size_t n;
 	int64_t both_until; /* days up to it have rows KEYS_BOTH without
 			       KEYS_BARE: of an earlier format */
@@ -60,7 +58,8 @@ day_name(int64_t day, char out[NAME_SIZE])
 
 /* `pattern` with each $ replaced by the name of the day's table. */
 static void
-expand(char out[SQL_SIZE], const char *pattern, const struct day *day)
+expand(
+    char out[SQL_SIZE], const char *pattern, const struct store_sqlite_day *day)
 {
 	size_t len = 0, name = strlen(day->name);
 
@@ -76,7 +75,8 @@ expand(char out[SQL_SIZE], const char *pattern, const struct day *day)
 }
 
 static enum store_result
-exec_on(struct store *store, const char *pattern, const struct day *day)
+exec_on(struct store *store, const char *pattern,
+    const struct store_sqlite_day *day)
 {
 	char text[SQL_SIZE];
 
@@ -85,7 +85,7 @@ exec_on(struct store *store, const char *pattern, const struct day *day)
 }
 
 static void
-day_clear(struct day *day)
+day_clear(struct store_sqlite_day *day)
 {
 	sqlite3_finalize(day->find);
 	sqlite3_finalize(day->insert);
@@ -116,16 +116,16 @@ store_sqlite_keys_free(struct store *store)
 	store->keys = NULL;
 }
 
-static struct day *
+static struct store_sqlite_day *
 add_day(struct store_sqlite_keys *keys, int64_t number, int64_t n)
 {
-	struct day *days =
-	    realloc(keys->days, (keys->n + 1) * sizeof(struct day));
+	struct store_sqlite_day *days = realloc(
+	    keys->days, (keys->n + 1) * sizeof(struct store_sqlite_day));
 
 	if (days == NULL)
 		return NULL;
 	keys->days = days;
-	days[keys->n] = (struct day){.day = number, .n = n};
+	days[keys->n] = (struct store_sqlite_day){.day = number, .n = n};
 	day_name(number, days[keys->n].name);
 	return &days[keys->n++];
 }
@@ -194,7 +194,7 @@ store_sqlite_keys_save(struct store *store)
 	enum store_result result = STORE_OK;
 
 	for (size_t i = 0; i < keys->n && result == STORE_OK; i++) {
-		struct day *day = &keys->days[i];
+		struct store_sqlite_day *day = &keys->days[i];
 
 		if (!day->dirty)
 			continue;
@@ -207,7 +207,7 @@ store_sqlite_keys_save(struct store *store)
 
 static enum store_result
 prepare(struct store *store, sqlite3_stmt **statement, const char *pattern,
-    const struct day *day)
+    const struct store_sqlite_day *day)
 {
 	char text[SQL_SIZE];
 	int rc;
@@ -220,10 +220,8 @@ prepare(struct store *store, sqlite3_stmt **statement, const char *pattern,
 	return sql_result(store->db, rc);
 }
 
-/* The day new keys go to: the latest there is, also when the clock is behind
- * it after a crash. */
-static enum store_result
-today(struct store *store, struct day **day)
+enum store_result
+store_sqlite_keys_today(struct store *store, struct store_sqlite_day **day)
 {
 	struct store_sqlite_keys *keys = store->keys;
 	int64_t number = store_sqlite_clock(store) / STORE_SQLITE_DAY_MS;
@@ -247,10 +245,27 @@ today(struct store *store, struct day **day)
 }
 
 static bool
-is_inside(const struct store *store, const struct day *day)
+is_inside(const struct store *store, const struct store_sqlite_day *day)
 {
 	return (day->day + 1) * STORE_SQLITE_DAY_MS + store->config->dedup_ms >
 	       store_sqlite_clock(store);
+}
+
+struct store_sqlite_day *
+store_sqlite_keys_before(const struct store *store, size_t i)
+{
+	const struct store_sqlite_keys *keys = store->keys;
+
+	if (keys->n < 2 + i || !is_inside(store, &keys->days[keys->n - 2 - i]))
+		return NULL;
+	return &keys->days[keys->n - 2 - i];
+}
+
+bool
+store_sqlite_keys_has_both(
+    const struct store *store, const struct store_sqlite_day *day)
+{
+	return day->day <= store->keys->both_until;
 }
 
 int64_t
@@ -268,69 +283,33 @@ store_sqlite_keys_since(const struct store *store)
 	       STORE_SQLITE_DAY_MS;
 }
 
-/* STORE_NONE: found; `value` has the first id, and its body's tag or zeros. */
-static enum store_result
-find_value(struct store *store, struct day *day, const uint8_t key[KEYS_LEN],
-    uint8_t value[VALUE_LEN])
+enum store_result
+store_sqlite_keys_find(struct store *store, struct store_sqlite_day *day,
+    const uint8_t key[KEYS_LEN], uint8_t value[STORE_SQLITE_VALUE_LEN])
 {
 	enum store_result result;
 	size_t len;
 
+	if (day->filter != NULL && !keys_filter_maybe(day->filter, key))
+		return STORE_OK;
 	result =
 	    prepare(store, &day->find, "SELECT id FROM $ WHERE k = ?1", day);
 	if (result != STORE_OK)
 		return result;
-	memset(value, 0, VALUE_LEN);
+	memset(value, 0, STORE_SQLITE_VALUE_LEN);
 	sqlite3_bind_blob(day->find, 1, key, KEYS_LEN, SQLITE_STATIC);
 	if (!sql_row(day->find, &result))
 		return result;
 	len = (size_t)sqlite3_column_bytes(day->find, 0);
-	if (len == EVENT_ID_LEN || len == VALUE_LEN)
+	if (len == EVENT_ID_LEN || len == STORE_SQLITE_VALUE_LEN)
 		memcpy(value, sqlite3_column_blob(day->find, 0), len);
 	sqlite3_reset(day->find);
 	return STORE_NONE;
 }
 
-static enum store_result
-find_in(struct store *store, struct day *day, const uint8_t key[KEYS_LEN],
-    uint8_t first[EVENT_ID_LEN])
-{
-	uint8_t value[VALUE_LEN];
-	enum store_result result = find_value(store, day, key, value);
-
-	if (result == STORE_NONE)
-		memcpy(first, value, EVENT_ID_LEN);
-	return result;
-}
-
-static bool
-maybe(const struct day *day, const uint8_t key[KEYS_LEN])
-{
-	return day->filter == NULL || keys_filter_maybe(day->filter, key);
-}
-
-static enum store_result
-find_in_old(struct store *store, const uint8_t key[KEYS_LEN],
-    uint8_t first[EVENT_ID_LEN])
-{
-	struct store_sqlite_keys *keys = store->keys;
-	enum store_result result = STORE_OK;
-
-	for (size_t i = keys->n - 1; i-- > 0 && result == STORE_OK;) {
-		struct day *day = &keys->days[i];
-
-		if (!is_inside(store, day))
-			break;
-		if (maybe(day, key))
-			result = find_in(store, day, key, first);
-	}
-	return result;
-}
-
-/* STORE_NONE: it is there already. */
-static enum store_result
-insert_in(struct store *store, struct day *day, const uint8_t key[KEYS_LEN],
-    const uint8_t *value, size_t len)
+enum store_result
+store_sqlite_keys_insert(struct store *store, struct store_sqlite_day *day,
+    const uint8_t key[KEYS_LEN], const uint8_t *value, size_t len)
 {
 	enum store_result result;
 
@@ -351,117 +330,9 @@ insert_in(struct store *store, struct day *day, const uint8_t key[KEYS_LEN],
 }
 
 enum store_result
-store_sqlite_keys_add(struct store *store, const uint8_t key[KEYS_LEN],
-    const uint8_t id[EVENT_ID_LEN], uint8_t first[EVENT_ID_LEN])
-{
-	struct day *day;
-	enum store_result result = today(store, &day);
-
-	if (result == STORE_OK)
-		result = find_in_old(store, key, first);
-	if (result != STORE_OK)
-		return result;
-	result = insert_in(store, day, key, id, EVENT_ID_LEN);
-	return result == STORE_NONE ? find_in(store, day, key, first) : result;
-}
-
-/*
- * Where the key is not signed a day has a row for each key alone, KEYS_BARE,
- * with the first body that came under it; only other bodies under it have rows
- * for both.  So an event costs one row, and the others are found by it.
- */
-struct pair {
-	const struct event *event;
-	uint8_t bare[KEYS_LEN];
-	uint8_t both[KEYS_LEN];
-	bool has_both; /* seldom needed */
-	struct store_sqlite_pair *found;
-};
-
-static enum store_result
-find_both(struct store *store, struct day *day, struct pair *pair,
-    uint8_t first[EVENT_ID_LEN])
-{
-	if (!pair->has_both &&
-	    keys_hash(store->hasher, pair->event, KEYS_BOTH, pair->both) != 0)
-		return STORE_FULL;
-	pair->has_both = true;
-	if (!maybe(day, pair->both))
-		return STORE_OK;
-	return find_in(store, day, pair->both, first);
-}
-
-static enum store_result
-find_pair(struct store *store, struct day *day, struct pair *pair,
-    uint8_t first[EVENT_ID_LEN])
-{
-	bool ask = day->day <= store->keys->both_until;
-	enum store_result result = STORE_OK;
-	uint8_t value[VALUE_LEN];
-
-	if (maybe(day, pair->bare))
-		result = find_value(store, day, pair->bare, value);
-	if (result == STORE_NONE) {
-		memcpy(first, value, EVENT_ID_LEN);
-		if (memcmp(value + EVENT_ID_LEN, pair->event->sha256,
-			TAG_LEN) == 0)
-			return result;
-		pair->found->changed = ask = true;
-		result = STORE_OK;
-	}
-	if (result == STORE_OK && ask)
-		result = find_both(store, day, pair, first);
-	return result;
-}
-
-static enum store_result
-add_pair(struct store *store, struct pair *pair, uint8_t first[EVENT_ID_LEN])
-{
-	const struct event *event = pair->event;
-	struct store_sqlite_keys *keys = store->keys;
-	struct day *day;
-	enum store_result result = today(store, &day);
-	uint8_t value[VALUE_LEN];
-
-	for (size_t i = keys->n - 1; i-- > 0 && result == STORE_OK;) {
-		if (!is_inside(store, &keys->days[i]))
-			break;
-		result = find_pair(store, &keys->days[i], pair, first);
-	}
-	if (result == STORE_OK && day->day <= keys->both_until)
-		result = find_both(store, day, pair, first);
-	if (result != STORE_OK)
-		return result;
-	memcpy(value, event->id, EVENT_ID_LEN);
-	memcpy(value + EVENT_ID_LEN, event->sha256, TAG_LEN);
-	pair->found->added = KEYS_BARE;
-	result = insert_in(store, day, pair->bare, value, VALUE_LEN);
-	if (result != STORE_NONE)
-		return result;
-	pair->found->added = KEYS_BOTH;
-	result = find_pair(store, day, pair, first);
-	if (result == STORE_OK)
-		result =
-		    insert_in(store, day, pair->both, event->id, EVENT_ID_LEN);
-	return result;
-}
-
-enum store_result
-store_sqlite_keys_add_pair(struct store *store, const struct event *event,
-    uint8_t first[EVENT_ID_LEN], struct store_sqlite_pair *found)
-{
-	struct pair pair = {.event = event, .found = found};
-
-	if (keys_hash(store->hasher, event, KEYS_BARE, pair.bare) != 0)
-		return STORE_FULL;
-	*found = (struct store_sqlite_pair){0};
-	return add_pair(store, &pair, first);
-}
-
-enum store_result
 store_sqlite_keys_remove(struct store *store, const uint8_t key[KEYS_LEN])
 {
-	struct day *day = &store->keys->days[store->keys->n - 1];
+	struct store_sqlite_day *day = &store->keys->days[store->keys->n - 1];
 	sqlite3_stmt *statement = NULL;
 	enum store_result result;
 
@@ -480,21 +351,22 @@ store_sqlite_keys_remove(struct store *store, const uint8_t key[KEYS_LEN])
 static void
 forget_first(struct store_sqlite_keys *keys)
 {
-	struct day *day = &keys->days[0];
+	struct store_sqlite_day *day = &keys->days[0];
 
 	if (keys->reading == day->day)
 		stop_reading(keys);
 	keys->filter_bytes -= day->filter_bytes;
 	day_clear(day);
 	keys->n--;
-	memmove(keys->days, keys->days + 1, keys->n * sizeof(struct day));
+	memmove(keys->days, keys->days + 1,
+	    keys->n * sizeof(struct store_sqlite_day));
 }
 
 enum store_result
 store_sqlite_keys_purge(struct store *store, bool *more)
 {
 	struct store_sqlite_keys *keys = store->keys;
-	struct day *day = keys->days;
+	struct store_sqlite_day *day = keys->days;
 	enum store_result result;
 
 	*more = false;
@@ -524,13 +396,13 @@ store_sqlite_keys_purge(struct store *store, bool *more)
 }
 
 /* The newest day that could have a filter and has none. */
-static struct day *
+static struct store_sqlite_day *
 next_to_read(struct store *store)
 {
 	struct store_sqlite_keys *keys = store->keys;
 
 	for (size_t i = keys->n - (keys->n > 0); i-- > 0;) {
-		struct day *day = &keys->days[i];
+		struct store_sqlite_day *day = &keys->days[i];
 		uint64_t size = keys_filter_size((uint64_t)day->n);
 
 		if (day->filter == NULL && is_inside(store, day) &&
@@ -540,11 +412,11 @@ next_to_read(struct store *store)
 	return NULL;
 }
 
-static struct day *
+static struct store_sqlite_day *
 begin_reading(struct store *store)
 {
 	struct store_sqlite_keys *keys = store->keys;
-	struct day *day = next_to_read(store);
+	struct store_sqlite_day *day = next_to_read(store);
 
 	if (day == NULL)
 		return NULL;
@@ -558,7 +430,7 @@ begin_reading(struct store *store)
 
 /* Returns how many keys there were, at most READ_KEYS; -1 on an error. */
 static int
-read_keys(struct store *store, const struct day *day)
+read_keys(struct store *store, const struct store_sqlite_day *day)
 {
 	struct store_sqlite_keys *keys = store->keys;
 	sqlite3_stmt *row = NULL;
@@ -588,7 +460,7 @@ bool
 store_sqlite_keys_idle(struct store *store)
 {
 	struct store_sqlite_keys *keys = store->keys;
-	struct day *day = NULL;
+	struct store_sqlite_day *day = NULL;
 	int n;
 
 	if (keys->idle)

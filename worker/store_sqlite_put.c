@@ -223,7 +223,7 @@ static enum store_result
 add_pair(struct store *store, struct put *put)
 {
 	struct store_sqlite_pair pair;
-	enum store_result result = store_sqlite_keys_add_pair(
+	enum store_result result = store_sqlite_known_add_pair(
 	    store, put->event, put->found->id, &pair);
 
 	if (result != STORE_OK)
@@ -250,7 +250,7 @@ add_keys(struct store *store, struct put *put)
 		store->hasher, event, (enum keys_kind)event->dedup, key) != 0)
 		return STORE_FULL;
 	put->added = 1U << event->dedup;
-	return store_sqlite_keys_add(store, key, event->id, put->found->id);
+	return store_sqlite_known_add(store, key, event->id, put->found->id);
 }
 
 enum store_result

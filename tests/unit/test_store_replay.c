@@ -257,7 +257,7 @@ reads_the_earlier_format(void **state)
 	stores_begin(f);
 	assert_int_equal(store_sqlite_keys_remove(f->store, bare), STORE_OK);
 	assert_int_equal(
-	    store_sqlite_keys_add(f->store, both, event.id, first), STORE_OK);
+	    store_sqlite_known_add(f->store, both, event.id, first), STORE_OK);
 	stores_commit(f);
 	f->ops->close(f->store);
 	snprintf(text, sizeof text, "%s/s.db", f->dir);
