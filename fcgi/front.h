@@ -38,14 +38,23 @@ struct front {
 	const struct front_ops *ops;
 	char *const *envp; /* CGI variables, until close */
 	bool once;         /* the process began with this request */
+	/* To be called before the serving thread waits for anything but the
+	 * connection, so that others serve meanwhile; or NULL. */
+	void (*aside)(void *arg);
+	void *aside_arg;
 };
 
+/* Whether all of a good request is there, or comes within a moment: reading it
+ * makes nobody wait. */
+bool front_fcgi_is_whole(int fd);
+
 /*
- * A request on an accepted connection, whose descriptor it takes.  `watch`
- * serves until the body's end was seen or the request is answered.  NULL, and
- * the descriptor closed, when the peer sent nothing a web server sends.
+ * A request on an accepted connection, whose descriptor it takes; `whole` is
+ * what front_fcgi_is_whole() said.  `watch` serves until the body's end was
+ * seen or the request is answered.  NULL, and the descriptor closed, when the
+ * peer sent nothing a web server sends.
  */
-struct front *front_fcgi_open(int fd, struct watch *watch);
+struct front *front_fcgi_open(int fd, bool whole, struct watch *watch);
 
 /* The one request of a CGI program.  NULL without memory. */
 struct front *front_cgi_open(void);

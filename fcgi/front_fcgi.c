@@ -1,6 +1,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -16,6 +17,7 @@
 #include "records.h"
 
 enum {
+	MOMENT_MS = 1,     /* between connection and request */
 	LOOK_AGAIN_MS = 5, /* the first record is in two packets */
 	LOOK_LIMIT_MS = 5000,
 	LINGER_MS = 1000, /* for the rest of a body nobody wants */
@@ -63,6 +65,7 @@ looks_like_request(int fd)
 			return false;
 		switch (records_check(bytes, (size_t)n)) {
 		case RECORDS_OK:
+		case RECORDS_WHOLE:
 			return true;
 		case RECORDS_BAD:
 			log_no_request();
@@ -75,6 +78,19 @@ looks_like_request(int fd)
 			break;
 		}
 	}
+}
+
+bool
+front_fcgi_is_whole(int fd)
+{
+	unsigned char bytes[RECORDS_PEEK];
+	struct pollfd come = {.fd = fd, .events = POLLIN};
+	ssize_t n = recv(fd, bytes, sizeof bytes, MSG_PEEK | MSG_DONTWAIT);
+
+	/* web servers connect, then write */
+	if (n == -1 && errno == EAGAIN && poll(&come, 1, MOMENT_MS) == 1)
+		n = recv(fd, bytes, sizeof bytes, MSG_PEEK | MSG_DONTWAIT);
+	return n > 0 && records_check(bytes, (size_t)n) == RECORDS_WHOLE;
 }
 
 static void
@@ -185,11 +201,11 @@ begin(struct front_fcgi *fcgi)
 }
 
 struct front *
-front_fcgi_open(int fd, struct watch *watch)
+front_fcgi_open(int fd, bool whole, struct watch *watch)
 {
 	struct front_fcgi *fcgi = calloc(1, sizeof *fcgi);
 
-	if (fcgi == NULL || !looks_like_request(fd))
+	if (fcgi == NULL || (!whole && !looks_like_request(fd)))
 		goto fail;
 	fcgi->front.ops = &fcgi_ops;
 	fcgi->fd = fd;

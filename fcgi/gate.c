@@ -295,6 +295,16 @@ answer_handshake(struct request *request)
 	request_end(request, &answer);
 }
 
+/* This thread may wait now: others serve meanwhile. */
+static void
+step_aside(const struct request *request)
+{
+	const struct front *front = request->front;
+
+	if (front->aside != NULL)
+		front->aside(front->aside_arg);
+}
+
 /* Keys that have to come from the network: wait for them, for a part of the
  * time there is, and verify again. */
 static enum ingest_step
@@ -304,6 +314,7 @@ with_keys(struct request *request, enum ingest_step step)
 	    request->ingest.refusal != REFUSAL_NO_KEYS)
 		return step;
 	link_poke(request->gate->link);
+	step_aside(request);
 	if (!keyring_wait(&request->want, request->kept.deadline_boot_ms))
 		return step;
 	return ingest_body(
@@ -334,6 +345,8 @@ serve_body(struct request *request)
 	request->ingest.fetch_arg = &request->want;
 	request->kept.deadline_boot_ms =
 	    request->read_ms + within_ms * KEYS_PART / 100;
+	if (kept_awaits(request->ingest.source))
+		step_aside(request);
 	kept_begin(&request->kept);
 	if (body != NULL)
 		step = ingest_body(

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,7 @@ struct thread {
 	pthread_t id;
 	struct pool *pool;
 	struct watch watch;
+	bool has_turn;
 	int epoll_fd; /* the listener, by turns, and wake_fd */
 };
 
@@ -30,6 +32,7 @@ struct pool {
 	struct gate *gate;
 	struct listen *listen;
 	int wake_fd;
+	sem_t turns;            /* one for each that may accept */
 	struct log_limit limit; /* of failed accepts */
 	atomic_bool draining;
 	atomic_size_t running;
@@ -48,8 +51,7 @@ on_fault(struct pool *pool)
 	(void)poll(NULL, 0, FAULT_PAUSE_MS);
 }
 
-/* The next connection, or -1 when there will be no more.  A thread that comes
- * back takes what is there; of those that wait, a connection wakes one. */
+/* The next connection, or -1 when there will be no more. */
 static int
 next_connection(const struct thread *self)
 {
@@ -74,23 +76,67 @@ next_connection(const struct thread *self)
 	return fd;
 }
 
+static void
+take_turn(struct thread *self)
+{
+	while (!self->has_turn)
+		self->has_turn = sem_wait(&self->pool->turns) == 0;
+}
+
+static void
+give_turn(void *arg)
+{
+	struct thread *self = arg;
+
+	if (self->has_turn)
+		(void)sem_post(&self->pool->turns);
+	self->has_turn = false;
+}
+
+/* A request that is there whole is served at once and the thread keeps its
+ * turn, so that busy times wake nobody; before it waits for the rest of one, or
+ * for keys, it hands its turn to another. */
+static void
+serve_one(struct thread *self, int fd)
+{
+	bool whole = front_fcgi_is_whole(fd);
+	struct front *front;
+
+	if (!whole)
+		give_turn(self);
+	watch_begin(&self->watch, fd, clock_boot_ms() + POOL_READ_MS);
+	front = front_fcgi_open(fd, whole, &self->watch);
+	if (front == NULL)
+		return;
+	front->aside = give_turn;
+	front->aside_arg = self;
+	gate_serve(self->pool->gate, front);
+}
+
 static void *
 serve(void *arg)
 {
 	struct thread *self = arg;
-	struct pool *pool = self->pool;
 	int fd;
 
+	take_turn(self);
 	while ((fd = next_connection(self)) != -1) {
-		struct front *front;
-
-		watch_begin(&self->watch, fd, clock_boot_ms() + POOL_READ_MS);
-		front = front_fcgi_open(fd, &self->watch);
-		if (front != NULL)
-			gate_serve(pool->gate, front);
+		serve_one(self, fd);
+		take_turn(self);
 	}
-	(void)atomic_fetch_sub(&pool->running, 1);
+	give_turn(self);
+	(void)atomic_fetch_sub(&self->pool->running, 1);
 	return NULL;
+}
+
+/* Half of the processors: the web server, the link and the worker need some,
+ * too. */
+static unsigned
+count_turns(void)
+{
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return processors >= 4 ? (unsigned)processors / 2 : 1;
 }
 
 static int
@@ -162,6 +208,7 @@ pool_start(struct gate *gate, struct listen *listen, size_t n)
 	pool->listen = listen;
 	atomic_init(&pool->draining, false);
 	atomic_init(&pool->running, 0);
+	(void)sem_init(&pool->turns, 0, count_turns());
 	pool->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (pool->wake_fd == -1 || start_threads(pool, n) != 0) {
 		pool_drain(pool);
@@ -208,5 +255,6 @@ pool_free(struct pool *pool)
 	}
 	if (pool->wake_fd != -1)
 		(void)close(pool->wake_fd);
+	(void)sem_destroy(&pool->turns);
 	free(pool);
 }

@@ -1,7 +1,8 @@
 /*
  * pool - the threads that accept, read and verify
  *
- * All wait for connections; each wakes one of them.
+ * Some wait for connections, half as many as there are processors; the others
+ * are for requests that come in slowly, or wait for keys.
  */
 
 #ifndef FCGI_POOL_H

@@ -90,6 +90,7 @@ records_check(const unsigned char *p, size_t len)
 {
 	unsigned id;
 	bool first = true;
+	bool whole = false;
 
 	if (len < RECORDS_FIRST)
 		return RECORDS_SHORT;
@@ -112,8 +113,9 @@ records_check(const unsigned char *p, size_t len)
 		if (record.type == PARAMS && first &&
 		    !are_pairs_small(p + at + HEADER_LEN, there))
 			return RECORDS_BAD;
+		whole = whole || (record.type == STDIN && record.content == 0);
 		first = false;
 		at += HEADER_LEN + record.content + record.padding;
 	}
-	return RECORDS_OK;
+	return whole ? RECORDS_WHOLE : RECORDS_OK;
 }

@@ -12,12 +12,13 @@
 #include <stddef.h>
 
 enum {
-	RECORDS_FIRST = 16,  /* bytes of the BEGIN_REQUEST record */
-	RECORDS_PEEK = 4096, /* bytes worth looking at */
+	RECORDS_FIRST = 16,   /* bytes of the BEGIN_REQUEST record */
+	RECORDS_PEEK = 16384, /* bytes worth looking at */
 };
 
 enum records_result {
 	RECORDS_OK,
+	RECORDS_WHOLE, /* OK, and the end of the request is there */
 	RECORDS_SHORT, /* under RECORDS_FIRST bytes: look again */
 	RECORDS_BAD,
 };

@@ -62,7 +62,7 @@ static struct front *
 open_front(struct fixture *f)
 {
 	watch_begin(&f->watch, f->fd, 1000);
-	return front_fcgi_open(f->fd, &f->watch);
+	return front_fcgi_open(f->fd, front_fcgi_is_whole(f->fd), &f->watch);
 }
 
 /* Whether our end is closed, and all that was written before. */

@@ -21,9 +21,9 @@ test_good(void **state)
 	static const char *const rows[] = {
 	    BEGIN,
 	    BEGIN "01 04 00",
-	    /* A=b in PARAMS, their end, end of STDIN */
+	    /* A=b in PARAMS, their end */
 	    BEGIN "01 04 0001 0004 00 00 01 01 41 62"
-		  "01 04 0001 0000 00 00  01 05 0001 0000 00 00",
+		  "01 04 0001 0000 00 00",
 	    /* with padding, and a record that is cut off */
 	    BEGIN "01 04 0001 0004 04 00 01 01 41 62 00000000"
 		  "01 05 0001 0fff 00 00 61 62",
@@ -35,6 +35,11 @@ test_good(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		assert_int_equal(check(rows[i]), RECORDS_OK);
+	/* with the end of STDIN */
+	assert_int_equal(check(BEGIN "01 04 0001 0004 00 00 01 01 41 62"
+				     "01 04 0001 0000 00 00"
+				     "01 05 0001 0000 00 00"),
+	    RECORDS_WHOLE);
 }
 
 static void
@@ -52,6 +57,8 @@ test_bad(void **state)
 	    /* a second request on top, and one of another id */
 	    BEGIN BEGIN,
 	    BEGIN "01 04 0002 0000 00 00",
+	    /* one more behind the end of STDIN */
+	    BEGIN "01 05 0001 0000 00 00" BEGIN,
 	    /* "GET / HTTP/1.0\r\n\r\n" */
 	    "474554202f20485454502f312e300d0a0d0a",
 	    /* lengths near 2 GiB */
@@ -94,7 +101,8 @@ test_every_cut(void **state)
 		unsigned char *cut = test_malloc(n);
 
 		memcpy(cut, all, n);
-		assert_int_equal(records_check(cut, n), RECORDS_OK);
+		assert_int_equal(records_check(cut, n),
+		    n < len ? RECORDS_OK : RECORDS_WHOLE);
 		test_free(cut);
 	}
 }
