@@ -135,7 +135,7 @@ static int
 decode(const struct scheme_rules *rules, const struct scheme_secret *secret,
     struct scheme_key *key)
 {
-	static const enum codec codecs[] = {
+	static const enum codec codecs[SCHEME_SECRET__MAX] = {
 	    [SCHEME_SECRET_BASE64] = CODEC_BASE64_OPEN,
 	    [SCHEME_SECRET_BASE64URL] = CODEC_BASE64URL,
 	    [SCHEME_SECRET_HEX] = CODEC_HEX,

@@ -103,6 +103,8 @@ read_seconds(const struct parameters *parameters, enum parameter which,
 
 	*has = p != NULL;
 	*seconds = 0;
+	if (p == NULL)
+		return 0;
 	if (len > DIGITS_MAX)
 		return -1;
 	for (size_t i = 0; i < len; i++) {

@@ -11,7 +11,7 @@ for program in "$dir"/fuzz_*[!.][!.od]; do
 	corpus=build/fuzz/corpus/$name
 	mkdir -p "$corpus"
 	if out=$("$program" -seed="$seed" -max_total_time="$secs" -timeout=10 -max_len=4096 \
-		-dict=tests/fuzz/fuzz.dict -artifact_prefix=build/fuzz/found/$name- \
+		-dict=tests/fuzz/fuzz.dict -artifact_prefix="build/fuzz/found/$name-" \
 		"$corpus" tests/fuzz/seeds/"$name" 2>&1); then
 		passed=$((passed + 1))
 		echo "$name: $(grep -c . <(ls "$corpus")) inputs" \

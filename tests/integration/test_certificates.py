@@ -105,7 +105,7 @@ def test_where_it_does_not(site, host):
     for url in (host.url("a.pem"), host.url("certs/../certs/a.pem"),
                 host.url("certs/a.pem").replace("https", "http"),
                 host.url("certs/a.pem?x.pem"), host.url("certs/x/a.pem"),
-                f"https://localhost/certs/a.pem", "a.pem"):
+                "https://localhost/certs/a.pem", "a.pem"):
         assert post(site, signer.headers(url=url)) == 401, url
     assert host.asked() == []
     assert post(site, signer.headers(url=host.url("certs/none.pem"))) == 503

@@ -8,7 +8,6 @@ event that was acknowledged before it; a secret is kept with a refused request.
 import json
 import os
 import shutil
-import sqlite3
 import time
 from contextlib import closing
 

@@ -7,7 +7,7 @@ out=$1
 log=$(mktemp) || exit 1
 trap 'rm -f "$log"' EXIT
 unset MAKEFLAGS MFLAGS MAKELEVEL
-passed=0 failed=0 summary= left_out=
+passed=0 failed=0 summary='' left_out=''
 
 # usage: part NAME COMMAND...; its counts are the lines "…: N passed, N failed"
 part() {
