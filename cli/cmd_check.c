@@ -146,22 +146,41 @@ list_hosts(const struct scheme *scheme, struct buf *out)
 		add_host(out, url);
 }
 
+/* Where it confirms events at. */
+static void
+list_confirm(const struct scheme *scheme, struct buf *out)
+{
+	const char *host;
+
+	for (size_t i = 0; (host = scheme_confirm_host(scheme, i)) != NULL; i++)
+		add_host(out, host);
+}
+
 static void
 add_secrets(struct out_table *table, const struct config_source *source)
 {
-	struct buf hosts = {0};
+	struct buf hosts = {0}, text = {0};
+	bool fetches, confirms;
 
 	if (source->unverified || scheme_is_none(source->scheme)) {
 		out_cell(table, "unverified");
 		return;
 	}
-	if (source->n_secrets == 0)
+	fetches = source->n_secrets == 0 && scheme_fetches(source->scheme);
+	confirms = scheme_confirm_host(source->scheme, 0) != NULL;
+	if (fetches)
 		list_hosts(source->scheme, &hosts);
-	if (hosts.len > 0 && buf_str(&hosts) != NULL)
-		out_cellf(table, "worker gets keys from %s", hosts.p);
+	list_confirm(source->scheme, &hosts);
+	if (!fetches)
+		buf_printf(&text, "%zu secret%s%s", source->n_secrets,
+		    source->n_secrets == 1 ? "" : "s",
+		    confirms ? ", worker confirms at " : "");
 	else
-		out_cellf(table, "%zu secret%s", source->n_secrets,
-		    source->n_secrets == 1 ? "" : "s");
+		buf_printf(&text, "worker gets keys%s ",
+		    confirms ? " and confirms events at" : " from");
+	buf_add(&text, hosts.p, hosts.len);
+	out_cell(table, text.failed ? "?" : buf_str(&text));
+	buf_clear(&text);
 	buf_clear(&hosts);
 }
 

@@ -302,6 +302,8 @@ explain_scheme(const struct scheme *scheme, struct buf *out)
 	put_time(scheme, out);
 	put_event(scheme, out);
 	put_values(out, scheme, "handshake", "Answers at once");
+	put_values(out, scheme, "confirm", "GET confirms");
+	put_values(out, scheme, "confirm_at", "  only at");
 	put_params(scheme, out);
 	put_values(out, scheme, "also", "Beside it");
 	put_values(out, scheme, "max_body", "Body up to");

@@ -264,6 +264,27 @@ int scheme_handshake(const struct scheme *scheme,
 bool scheme_takes_method(const struct scheme *scheme, const char *method);
 void scheme_answer_clear(struct scheme_answer *answer);
 
+/* ---- events that a GET confirms (a subscription) ---- */
+
+enum scheme_confirming {
+	SCHEME_CONFIRM_NOT,     /* no such event */
+	SCHEME_CONFIRM_GET,     /* the URL is to be asked for */
+	SCHEME_CONFIRM_REFUSED, /* it has none, or one on a host that confirm_at
+				   does not have */
+};
+
+/*
+ * Whether an event that was verified under the rules of the scheme named
+ * `under` (this one, or one it is linked with; else SCHEME_CONFIRM_NOT) is one,
+ * and the URL that it names, appended to *url.  Of the request content type and
+ * body count.
+ */
+enum scheme_confirming scheme_confirm(const struct scheme *scheme,
+    const char *under, const struct scheme_request *request, struct buf *url);
+
+/* The hosts at which, with `*`; NULL after the last, or without `confirm`. */
+const char *scheme_confirm_host(const struct scheme *scheme, size_t i);
+
 /* ---- signing, for `gaff send`, `gaff sign` and signed `post` ---- */
 
 typedef void scheme_header_fn(void *arg, const char *name, const char *value);

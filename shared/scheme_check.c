@@ -265,6 +265,16 @@ scheme_covers(
 	return signs(rules) && rules->n_templates > 0;
 }
 
+bool
+scheme_covers_some(
+    const struct scheme_rules *rules, const struct scheme_place *place)
+{
+	for (size_t i = 0; signs(rules) && i < rules->n_templates; i++)
+		if (covers(rules, rules->templates[i], place))
+			return true;
+	return scheme_covers(rules, place);
+}
+
 /* The first place of an id that is not signed, or NULL. */
 static const struct scheme_place *
 unsigned_id(const struct scheme_rules *rules)
@@ -552,7 +562,8 @@ scheme_check(const struct scheme *scheme, char error[SCHEME_ERROR_SIZE])
 		return -1;
 	}
 	if (check_jwt(rules, error) || check_message(rules, error) ||
-	    check_certificates(rules, error))
+	    check_certificates(rules, error) ||
+	    scheme_check_confirm(rules, error))
 		return -1;
 	return check_timestamp(rules, error);
 }

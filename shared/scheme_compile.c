@@ -511,6 +511,8 @@ static const struct key keys[] = {
     {"type", true, parse_type},
     {"probe", true, parse_probe},
     {"handshake", true, parse_handshake},
+    {"confirm", false, scheme_parse_confirm},
+    {"confirm_at", true, scheme_parse_confirm_at},
     {"max_body", false, parse_max_body},
     {"response_status", false, parse_response_status},
     {"response_type", false, parse_text},

@@ -49,16 +49,20 @@ skip_host(const char *p)
 	return *p == '/' ? p : NULL;
 }
 
+const char *
+scheme_url_path(const char *url)
+{
+	if (strncmp(url, https, strlen(https)) != 0)
+		return NULL;
+	return skip_host(url + strlen(https));
+}
+
 bool
 scheme_is_url(const char *url)
 {
-	const char *p = url;
+	const char *p = scheme_url_path(url);
 
-	if (strlen(url) > SCHEME_URL_MAX ||
-	    strncmp(url, https, strlen(https)) != 0)
-		return false;
-	p = skip_host(url + strlen(https));
-	if (!p)
+	if (!p || strlen(url) > SCHEME_URL_MAX)
 		return false;
 	for (; *p != '\0'; p++) {
 		/* a segment that begins with a dot may be a step back */

@@ -183,6 +183,16 @@ struct scheme_handshake {
 	const struct scheme_template *body;
 };
 
+/* An event that a GET of the URL at a place of it confirms. */
+struct scheme_confirm {
+	bool none; /* said in so many words: what a source overrides */
+	bool used;
+	struct scheme_conditions when;
+	struct scheme_place at;
+	const char *hosts[SCHEME_FROM_MAX];
+	size_t n_hosts;
+};
+
 enum scheme_unit { SCHEME_UNIT_S, SCHEME_UNIT_MS, SCHEME_UNIT_RFC3339 };
 
 enum scheme_secret_encoding {
@@ -276,6 +286,7 @@ struct scheme_rules {
 	struct scheme_conditions probe;
 	struct scheme_handshake handshakes[SCHEME_RULES_MAX];
 	size_t n_handshakes;
+	struct scheme_confirm confirm;
 	bool signs_words; /* one of them answers anybody with an HMAC */
 	bool keeps;       /* one of them delivers the secret */
 
@@ -325,7 +336,14 @@ bool scheme_has_made(const struct scheme_rules *rules, unsigned covers);
 /* Whether what stands at a place is under the signature. */
 bool scheme_covers(
     const struct scheme_rules *rules, const struct scheme_place *place);
+/* The same, under one of the signed texts at least. */
+bool scheme_covers_some(
+    const struct scheme_rules *rules, const struct scheme_place *place);
 bool scheme_is_asymmetric(enum scheme_kind kind);
+
+/* ---- scheme_confirm.c ---- */
+
+int scheme_check_confirm(const struct scheme_rules *rules, char *error);
 
 /* ---- scheme_look.c ---- */
 
@@ -459,6 +477,9 @@ bool scheme_rules_fetch(const struct scheme_rules *rules);
 /* Whether a URL is one that keys may come from at all: https, a plain host name
  * with or without a port, a path without a step back. */
 bool scheme_is_url(const char *url);
+/* Where its path begins, at the `/` behind such a host; NULL: it has none, or
+ * is not https. */
+const char *scheme_url_path(const char *url);
 /* Whether a pattern HOST/PATH matches such a URL: a `*` is one label or less of
  * the host, or of the path one segment or less. */
 bool scheme_from_matches(const char *pattern, const char *url);

@@ -63,6 +63,10 @@ int scheme_parse_claim(struct scheme_parse *p, const char *value);
 int scheme_parse_max_age(struct scheme_parse *p, const char *value);
 int scheme_parse_payload(struct scheme_parse *p, const char *value);
 
+/* What confirms an event (scheme_confirm.c). */
+int scheme_parse_confirm(struct scheme_parse *p, const char *value);
+int scheme_parse_confirm_at(struct scheme_parse *p, const char *value);
+
 /* Where keys come from (scheme_compile_jwt.c). */
 int scheme_parse_keys_url(struct scheme_parse *p, const char *value);
 int scheme_parse_keys_from(struct scheme_parse *p, const char *value);

@@ -10,6 +10,7 @@
 
 #include "../shared/clock.h"
 #include "../shared/log.h"
+#include "confirm.h"
 #include "deadletters.h"
 #include "fetch.h"
 #include "flights.h"
@@ -31,6 +32,7 @@ struct dispatch {
 	struct lanes lanes;
 	struct flights *flights;
 	struct fetch *fetch;
+	struct confirm *confirm;
 	struct task *stopped; /* made at the start: it must come */
 	bool stopping;
 	bool cut;
@@ -64,10 +66,13 @@ on_buried(void *arg, struct store_delivery *delivery)
 static void
 take_route(struct dispatch *d, struct task *task)
 {
-	if (d->stopping)
+	if (d->stopping) {
 		task_free(task);
-	else
-		routing_take(d->routing, task, d->config);
+		return;
+	}
+	if (!task->filtered)
+		confirm_take(d->confirm, d->config, task->event);
+	routing_take(d->routing, task, d->config);
 }
 
 static void
@@ -227,13 +232,20 @@ on_fetched(void *arg, struct fetch_result *result)
 	push_fetched(d, task);
 }
 
-static void
-take_fetch(struct dispatch *d, struct task *task)
+static const char *
+ca_file(const struct dispatch *d)
 {
 	const struct config_worker *worker =
 	    config_worker(d->config, d->worker);
+
+	return worker != NULL ? worker->ca_file : NULL;
+}
+
+static void
+take_fetch(struct dispatch *d, struct task *task)
+{
 	const struct fetch_options options = {.url = task->text,
-	    .ca_file = worker != NULL ? worker->ca_file : NULL,
+	    .ca_file = ca_file(d),
 	    .timeout_ms = task->due_ms};
 
 	if (!d->stopping && fetch_start(d->fetch, &options) == 0) {
@@ -366,7 +378,8 @@ timeout_ms(const struct dispatch *d)
 	if (d->stopping)
 		due = min64(due, d->stop_ms > now ? d->stop_ms : now + 50);
 	else
-		due = min64(due, lanes_due_ms(&d->lanes));
+		due = min64(min64(due, lanes_due_ms(&d->lanes)),
+		    confirm_due_ms(d->confirm));
 	if (due <= now)
 		return 0;
 	return due - now < 60000 ? (int)(due - now) : 60000;
@@ -420,6 +433,8 @@ run(void *arg)
 		serve_lanes(d);
 		if (d->stopping)
 			stop(d);
+		else
+			confirm_step(d->confirm, ca_file(d));
 	}
 	return NULL;
 }
@@ -441,6 +456,7 @@ dispatch_free(struct dispatch *d)
 		return;
 	flights_close(d->flights);
 	fetch_close(d->fetch);
+	confirm_close(d->confirm);
 	routing_close(d->routing);
 	deadletters_close(d->letters);
 	lanes_clear(&d->lanes);
@@ -478,8 +494,9 @@ open_parts(struct dispatch *d, const struct dispatch_options *options)
 	    &options->worker->dead_letter, d->worker, on_buried, d);
 	d->routing = routing_open(d->spawn, d->out);
 	d->fetch = fetch_open(d->multi, on_fetched, d);
+	d->confirm = confirm_open(d->multi);
 	return d->flights != NULL && d->letters != NULL && d->routing != NULL &&
-		       d->fetch != NULL
+		       d->fetch != NULL && d->confirm != NULL
 		   ? 0
 		   : -1;
 }
