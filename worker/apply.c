@@ -108,16 +108,16 @@ open_deliveries(const struct store_count *count)
 
 /* A route whose queue is at its limit gets dead letters instead. */
 static void
-limit_targets(struct server *s, struct task *task)
+limit_targets(struct server *s, struct store_target *targets, unsigned n)
 {
 	const struct config_route *route;
 	struct store_count *count;
 	unsigned i;
 
-	for (i = 0; i < task->n; i++) {
-		route = config_route(s->config, task->targets[i].route);
+	for (i = 0; i < n; i++) {
+		route = config_route(s->config, targets[i].route);
 		if (route == NULL || route->max_pending == 0 ||
-		    task->targets[i].state != DELIVERY_PENDING)
+		    targets[i].state != DELIVERY_PENDING)
 			continue;
 		count = open_count(s, route->name);
 		if (count == NULL)
@@ -126,30 +126,61 @@ limit_targets(struct server *s, struct task *task)
 			count->n[DELIVERY_PENDING]++;
 			continue;
 		}
-		task->targets[i].state = DELIVERY_EXHAUSTED;
-		task->targets[i].reason = overflow;
-		task->targets[i].detail = "the route holds max_pending";
+		targets[i].state = DELIVERY_EXHAUSTED;
+		targets[i].reason = overflow;
+		targets[i].detail = "the route holds max_pending";
 	}
+}
+
+static void
+follow_targets(struct server *s, const struct store_target *targets, unsigned n)
+{
+	unsigned i;
+
+	for (i = 0; i < n; i++) {
+		if (targets[i].state == DELIVERY_EXHAUSTED)
+			s->feed.letters = true;
+		else
+			want_due(s, targets[i].route);
+	}
+}
+
+static unsigned
+count_overflows(const struct store_target *targets, unsigned n)
+{
+	unsigned overflows = 0, i;
+
+	for (i = 0; i < n; i++)
+		overflows += targets[i].reason == overflow;
+	return overflows;
+}
+
+enum store_result
+apply_targets(struct server *s, int64_t seq, struct direct_targets *targets,
+    unsigned *overflows)
+{
+	enum store_result result;
+
+	limit_targets(s, targets->items, targets->n);
+	result = s->ops->route(s->store, seq, targets->items, targets->n, true);
+	if (result != STORE_OK)
+		return result;
+	follow_targets(s, targets->items, targets->n);
+	*overflows = count_overflows(targets->items, targets->n);
+	return STORE_OK;
 }
 
 static enum store_result
 apply_routed(struct server *s, struct task *task)
 {
 	enum store_result result;
-	unsigned i;
 
-	limit_targets(s, task);
+	limit_targets(s, task->targets, task->n);
 	result = s->ops->route(
 	    s->store, task->seq, task->targets, task->n, task->whole);
-	if (result != STORE_OK)
-		return result;
-	for (i = 0; i < task->n; i++) {
-		if (task->targets[i].state == DELIVERY_EXHAUSTED)
-			s->feed.letters = true;
-		else
-			want_due(s, task->targets[i].route);
-	}
-	return STORE_OK;
+	if (result == STORE_OK)
+		follow_targets(s, task->targets, task->n);
+	return result;
 }
 
 /* The longest a delivery of this route can rightly wait. */
@@ -262,13 +293,10 @@ apply_tasks(struct server *s)
 static void
 count_routed(struct server *s, const struct task *task)
 {
-	unsigned i;
-
 	if (task->unmatched)
 		stats_unmatched(s->stats, task->source);
-	for (i = 0; i < task->n; i++)
-		if (task->targets[i].reason == overflow)
-			stats_beyond(s->stats, STATS_LIMIT_MAX_PENDING, 1);
+	stats_beyond(s->stats, STATS_LIMIT_MAX_PENDING,
+	    count_overflows(task->targets, task->n));
 }
 
 static void

@@ -41,6 +41,14 @@ push_event(struct server *s, int64_t seq, struct event *event, bool filtered)
 }
 
 void
+feed_passed(struct server *s, int64_t seq)
+{
+	/* one before it may have found no room in the same batch */
+	if (!s->feed.backlog)
+		s->feed.cursor = seq;
+}
+
+void
 feed_fresh(struct server *s, int64_t seq, const struct event *event)
 {
 	struct feed *feed = &s->feed;

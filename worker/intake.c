@@ -95,6 +95,23 @@ static const enum wire_status statuses[] = {
     [STORE_PUT_REFUSED] = WIRE_REFUSED,
 };
 
+/* Route it in the same batch where nobody else need be asked; not past others
+ * that wait for that. */
+static enum store_result
+route_item(struct server *s, struct intake_item *item)
+{
+	struct direct_targets targets;
+	enum store_result result;
+
+	if (item->put.what != STORE_PUT_NEW || s->feed.backlog ||
+	    !direct_route(s->direct, &item->event, &targets))
+		return STORE_OK;
+	result = apply_targets(s, item->put.seq, &targets, &item->overflows);
+	item->routed = result == STORE_OK;
+	item->unmatched = item->routed && targets.n == 0;
+	return result;
+}
+
 enum store_result
 intake_put(struct server *s)
 {
@@ -111,6 +128,8 @@ intake_put(struct server *s)
 		    s->ops->put(s->store, &item->event, now_ms, &item->put);
 		item->status = statuses[item->put.what];
 		item->event.flags = item->put.flags;
+		if (result == STORE_OK)
+			result = route_item(s, item);
 	}
 	return result;
 }
@@ -124,6 +143,7 @@ intake_refuse(struct server *s)
 		if (!s->intake.items[i].valid)
 			continue;
 		s->intake.items[i].status = WIRE_UNAVAILABLE;
+		s->intake.items[i].routed = false;
 		stats_beyond(s->stats, STATS_LIMIT_RESERVE, 1);
 	}
 }
@@ -204,6 +224,15 @@ tell_flags(struct server *s, const struct intake_item *item)
 }
 
 static void
+count_routed(struct server *s, const struct intake_item *item)
+{
+	if (item->unmatched)
+		stats_unmatched(s->stats, item->event.source);
+	stats_beyond(s->stats, STATS_LIMIT_MAX_PENDING, item->overflows);
+	feed_passed(s, item->put.seq);
+}
+
+static void
 hand_over(struct server *s, const struct intake_item *item)
 {
 	if (item->event.flags != 0 && item->status != WIRE_UNAVAILABLE)
@@ -212,7 +241,9 @@ hand_over(struct server *s, const struct intake_item *item)
 	if (item->status == WIRE_STORED || item->status == WIRE_DUPLICATE)
 		stats_event(s->stats, item->event.source,
 		    item->status == WIRE_DUPLICATE, clock_wall_ms());
-	if (item->status == WIRE_STORED && item->put.what == STORE_PUT_NEW)
+	if (item->routed)
+		count_routed(s, item);
+	else if (item->status == WIRE_STORED && item->put.what == STORE_PUT_NEW)
 		feed_fresh(s, item->put.seq, &item->event);
 	else if (item->status == WIRE_DUPLICATE && item->put.rerouted)
 		feed_again(s, item->put.seq);

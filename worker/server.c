@@ -479,7 +479,9 @@ open_parts(struct server *s)
 	    (s->hours = hours_new()) == NULL ||
 	    (s->trail = trail_new()) == NULL ||
 	    (s->rejected = rejected_new()) == NULL ||
-	    (s->blobs = blobs_new()) == NULL || tell_open(s) != 0 ||
+	    (s->blobs = blobs_new()) == NULL ||
+	    (s->direct = direct_new()) == NULL ||
+	    direct_use(s->direct, s->config) != 0 || tell_open(s) != 0 ||
 	    (s->inbox = tasks_new(wake, s)) == NULL) {
 		log_error("cannot_start", log_str("error", strerror(errno)));
 		return -1;
@@ -579,6 +581,7 @@ server_close(struct server *s)
 	trail_free(s->trail);
 	rejected_free(s->rejected);
 	blobs_free(s->blobs);
+	direct_free(s->direct);
 	close_fd(s->signal_fd);
 	close_fd(s->wake_fd);
 	config_unref(s->config);

@@ -17,6 +17,7 @@
 #include "alarms.h"
 #include "blobs.h"
 #include "causes.h"
+#include "direct.h"
 #include "dispatch.h"
 #include "hours.h"
 #include "httpd.h"
@@ -51,6 +52,9 @@ struct intake_item {
 	struct event event; /* points into the message */
 	enum wire_status status;
 	struct store_put_result put;
+	bool routed; /* in the same batch */
+	bool unmatched;
+	unsigned overflows; /* deliveries that became dead letters at once */
 };
 
 struct intake {
@@ -127,6 +131,7 @@ struct server {
 	struct trail *trail;
 	struct rejected *rejected;
 	struct blobs *blobs;
+	struct direct *direct;
 	struct intake intake;
 	struct feed feed;
 	struct after after;
@@ -196,6 +201,10 @@ enum store_result apply_tasks(struct server *s);
 void apply_finish(struct server *s);
 /* The batch was rolled back: nothing follows, the tasks stay. */
 void apply_forget(struct server *s);
+/* Route an event of the open batch to these targets; *overflows are beyond
+ * their routes' limits. */
+enum store_result apply_targets(struct server *s, int64_t seq,
+    struct direct_targets *targets, unsigned *overflows);
 /* Something of this route may be due: tell the dispatcher. */
 void apply_due(struct server *s, const char *route);
 
@@ -228,6 +237,8 @@ void tell_look_back(struct server *s);
 /* ---- feed.c: unrouted events and dead letters, to the dispatcher ---- */
 
 void feed_start(struct server *s);
+/* A committed event was routed already. */
+void feed_passed(struct server *s, int64_t seq);
 /* Hand over a committed event that is still in memory, if there is room. */
 void feed_fresh(struct server *s, int64_t seq, const struct event *event);
 /* An event below the cursor is to be routed (again). */

@@ -109,6 +109,8 @@ use(struct server *s, struct config *config)
 	dispatch_push(s->dispatch, task);
 	s->worker = config_worker(config, s->worker->name);
 	s->config = config;
+	if (direct_use(s->direct, config) != 0)
+		log_error("no_memory", log_str("for", "routes"));
 	s->loaded_at_ms = clock_wall_ms();
 	s->reload_failed = false;
 	stats_know(s->stats, config);

@@ -1,0 +1,116 @@
+/* direct: which routes an event goes to at once, and when a filter has a say */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../../worker/direct.h"
+#include "stage.h"
+
+#define SHOP "[source shop]\nscheme = none\nunverified = yes\n"
+
+struct set {
+	struct stage stage;
+	struct config *config;
+	struct direct *direct;
+};
+
+static void
+set_open(struct set *set, const char *routes)
+{
+	memset(set, 0, sizeof(*set));
+	stage_open(&set->stage, "[route none]\nrun = /bin/true\n");
+	set->config = stage_load(&set->stage, routes);
+	set->direct = direct_new();
+	assert_non_null(set->direct);
+	assert_int_equal(direct_use(set->direct, set->config), 0);
+}
+
+static void
+set_close(struct set *set)
+{
+	direct_free(set->direct);
+	config_unref(set->config);
+	stage_close(&set->stage);
+}
+
+/* "a b" of an event of the source shop; NULL when the dispatcher is asked. */
+static const char *
+routes_of(struct set *set, const char *source, const char *type, bool probe)
+{
+	static char text[256];
+	struct event event = stage_event(type, "{}");
+	struct direct_targets targets;
+
+	event.source = source;
+	event.probe = probe;
+	text[0] = '\0';
+	if (!direct_route(set->direct, &event, &targets))
+		return NULL;
+	for (unsigned i = 0; i < targets.n; i++) {
+		assert_int_equal(targets.items[i].state, DELIVERY_PENDING);
+		(void)strcat(text, i > 0 ? " " : "");
+		(void)strcat(text, targets.items[i].route);
+	}
+	return text;
+}
+
+static void
+test_matches(void **state)
+{
+	struct set set;
+
+	(void)state;
+	set_open(&set, SHOP
+	    "[route all]\nrun = /bin/true\n"
+	    "[route orders]\nsource = shop\ntype = order.*\nrun = /bin/true\n"
+	    "[route other]\nsource = !shop\nrun = /bin/true\n"
+	    "[route own]\nsource = gaff\nrun = /bin/true\n"
+	    "[route off]\ntype = off\nenabled = no\nrun = /bin/true\n");
+	assert_string_equal(
+	    routes_of(&set, "shop", "order.paid", false), "all orders");
+	assert_string_equal(routes_of(&set, "shop", "bill", false), "all");
+	assert_string_equal(routes_of(&set, "shop", "off", false), "all off");
+	/* a probe goes only where its type is named */
+	assert_string_equal(
+	    routes_of(&set, "shop", "order.test", true), "orders");
+	/* gaff's own events, and what other configurations know */
+	assert_null(routes_of(&set, "gaff", "delivery.dead", false));
+	assert_null(routes_of(&set, "unknown", "order.paid", false));
+	set_close(&set);
+}
+
+static void
+test_filters(void **state)
+{
+	struct set set;
+	struct config *other;
+
+	(void)state;
+	set_open(&set, SHOP
+	    "[route all]\nrun = /bin/true\n"
+	    "[route big]\ntype = bill\nfilter = .n > 10\nrun = /bin/true\n");
+	assert_null(routes_of(&set, "shop", "bill", false));
+	assert_string_equal(routes_of(&set, "shop", "order", false), "all");
+	/* another configuration */
+	other = stage_load(&set.stage, SHOP "[route new]\nrun = /bin/true\n");
+	assert_int_equal(direct_use(set.direct, other), 0);
+	config_unref(other);
+	assert_string_equal(routes_of(&set, "shop", "bill", false), "new");
+	set_close(&set);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_matches),
+	    cmocka_unit_test(test_filters),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
