@@ -27,7 +27,7 @@ from kit.wait import until
 START, KILL, RELOAD = range(3)
 PROGRAM, DIRECTORY, USER, REFUSED = range(4)
 MALFORMED, BAD_BODY, NO_ROUTE = 1, 2, 3
-HEAD, FACTS, END = struct.Struct("QI4x"), struct.Struct("qII16s"), \
+HEAD, FACTS, END = struct.Struct("QI4x"), struct.Struct("qIIQ16s"), \
     struct.Struct("qqiiiB3x")
 SEALS = (fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE |
          fcntl.F_SEAL_SEAL)
@@ -175,9 +175,9 @@ def body(text=b"the body", seals=SEALS):
 
 
 def facts(name="r", at=1795318480123, attempt=3, source="github", type="push",
-          key="k-1", headers='{"x-one":"1"}', tail=b""):
+          key="k-1", headers='{"x-one":"1"}', flags=2, tail=b""):
     texts = (name, source, type, key, "application/json", headers)
-    return FACTS.pack(at, attempt, 1, bytes(range(16))) + b"".join(
+    return FACTS.pack(at, attempt, 1, flags, bytes(range(16))) + b"".join(
         t.encode() + b"\0" for t in texts) + tail
 
 
@@ -207,6 +207,7 @@ def test_starts_as_the_user(run, etc):
         "GAFF_EVENT_ID": "00010203-0405-0607-0809-0a0b0c0d0e0f",
         "GAFF_SOURCE": "github", "GAFF_TYPE": "push", "GAFF_KEY": "k-1",
         "GAFF_ROUTE": "r", "GAFF_ATTEMPT": "3", "GAFF_REPLAY": "1",
+        "GAFF_FLAGS": "replayed_body",
         "GAFF_RECEIVED_AT": "2026-11-22T03:34:40.123Z", "GAFF_TIMEOUT": "20",
         "GAFF_CONTENT_TYPE": "application/json",
         "GAFF_HEADERS": '{"x-one":"1"}'}
@@ -235,6 +236,7 @@ FORGED = {
     "headers that are none": (facts(headers="[]"), MALFORMED),
     "headers that go on": (facts(headers='{} {"a":"b"}'), MALFORMED),
     "attempt 0": (facts(attempt=0), MALFORMED),
+    "flags that nobody knows": (facts(flags=4), MALFORMED),
     "a time before all time": (facts(at=-1), MALFORMED),
     "a time after all time": (facts(at=1 << 62), MALFORMED),
     # what the worker's own spawner understands

@@ -64,7 +64,8 @@ env = EMPTY=
     assert run["fds"] == [0, 1, 2, 3], "3 is listdir's own"
     want = {"GAFF_EVENT_ID": event_id, "GAFF_SOURCE": "s", "GAFF_TYPE": "t",
             "GAFF_KEY": "k1", "GAFF_ROUTE": "r", "GAFF_ATTEMPT": "1",
-            "GAFF_REPLAY": "0", "GAFF_CONTENT_TYPE": "application/json",
+            "GAFF_REPLAY": "0", "GAFF_FLAGS": "",
+            "GAFF_CONTENT_TYPE": "application/json",
             "GAFF_TIMEOUT": "20", "LANG": "C.UTF-8", "SHOP": "/srv/shop",
             "EMPTY": ""}
     assert {name: env.get(name) for name in want} == want
