@@ -5,6 +5,8 @@
 #include <strings.h>
 
 #include "../shared/clock.h"
+#include "../shared/codec.h"
+#include "../shared/event.h"
 #include "payload.h"
 #include "send.h"
 
@@ -128,6 +130,21 @@ put_proof(void *arg, const char *place, const char *value)
 	maker->failed = true;
 }
 
+/* The URL to sign, with what was added to the one that is asked for. */
+static int
+signed_url(
+    const struct send_plan *plan, struct send_request *request, struct buf *out)
+{
+	const char *added = buf_str(&request->url) + strlen(plan->url);
+
+	buf_add_str(out, plan->signed_url);
+	if (*added == '?' && strchr(plan->signed_url, '?') != NULL)
+		buf_printf(out, "&%s", added + 1);
+	else
+		buf_add_str(out, added);
+	return buf_str(out) != NULL ? 0 : -1;
+}
+
 static int
 sign(const struct send_plan *plan, struct maker *maker)
 {
@@ -137,9 +154,9 @@ sign(const struct send_plan *plan, struct maker *maker)
 	char *lines[HEADERS_MAX], *path = url_path(plan->url);
 	size_t n = header_view(request->headers, headers, lines);
 	char error[SCHEME_ERROR_SIZE] = "no memory";
+	struct buf url = {0};
 	struct scheme_request view = {
 	    .method = "POST",
-	    .url = plan->signed_url,
 	    .path = path,
 	    .query = query != NULL ? query + 1 : "",
 	    .content_type = plan->content_type,
@@ -151,7 +168,9 @@ sign(const struct send_plan *plan, struct maker *maker)
 	};
 	int result = -1;
 
-	if (path != NULL)
+	if (signed_url(plan, request, &url) == 0)
+		view.url = url.p;
+	if (path != NULL && view.url != NULL)
 		result = scheme_sign(plan->scheme, plan->keys,
 		    &(const struct scheme_signing){
 			&view, request->key, add_header, maker, put_proof},
@@ -161,6 +180,7 @@ sign(const struct send_plan *plan, struct maker *maker)
 		    scheme_name(plan->scheme), error);
 	for (size_t i = 0; i < n; i++)
 		free(lines[i]);
+	buf_clear(&url);
 	free(path);
 	return result;
 }
@@ -238,6 +258,35 @@ add_signed(const struct send_plan *plan, struct maker *maker)
 	}
 }
 
+/* Parameters that must have the digest of the body: "query:NAME=
+ * {sha256hex_body}". */
+static void
+add_digests(const struct send_plan *plan, struct maker *maker)
+{
+	static const char tail[] = "={sha256hex_body}";
+	const struct buf *body = &maker->request->body;
+	uint8_t digest[EVENT_SHA256_LEN];
+	struct buf hex = {0};
+	const char *value;
+	char place[128];
+
+	if (event_digest(body->p, body->len, digest) != 0 ||
+	    codec_encode(CODEC_HEX, digest, sizeof(digest), &hex) != 0)
+		maker->failed = true;
+	for (size_t i = 0;
+	     (value = scheme_value(plan->scheme, "require", i)) != NULL; i++) {
+		const char *end = strstr(value, tail);
+
+		if (end == NULL || strncmp(value, "query:", 6) != 0 ||
+		    maker->failed)
+			continue;
+		snprintf(
+		    place, sizeof(place), "%.*s", (int)(end - value), value);
+		put_proof(maker, place, buf_str(&hex));
+	}
+	buf_clear(&hex);
+}
+
 static int
 make_body(const struct send_plan *plan, struct send_request *request)
 {
@@ -268,6 +317,7 @@ send_make(const struct send_plan *plan, struct send_request *request)
 	scheme_describe_event(
 	    plan->scheme, request->key, plan->type, add_header, &maker);
 	add_signed(plan, &maker);
+	add_digests(plan, &maker);
 	if (maker.failed)
 		goto fail;
 	if (plan->keys != NULL && sign(plan, &maker) != 0)

@@ -129,6 +129,24 @@ add_required(struct signing *s)
 	return 0;
 }
 
+/* Pairs of the signature's text that are signed: the param of that name, or
+ * any word. */
+static void
+add_pairs(struct signing *s)
+{
+	const struct scheme_rules *rules = s->rules;
+
+	for (size_t i = 0; i < rules->n_pairs; i++) {
+		const char *value = "gaff";
+
+		for (size_t k = rules->n_params; k-- > 0;)
+			if (strcmp(rules->params[k].name, rules->pairs[i]) == 0)
+				value = rules->params[k].value;
+		s->look.pairs[i].p = value;
+		s->look.pairs[i].len = strlen(value);
+	}
+}
+
 /* ---- the signature ---- */
 
 static int
@@ -421,6 +439,10 @@ put_before(
 	if (has_time)
 		(void)buf_printf(out, "%s%c%s%c", rules->timestamp.v[0].name,
 		    rules->key_separator, s->time_text, rules->pair_separator);
+	for (size_t i = 0; i < rules->n_pairs; i++)
+		(void)buf_printf(out, "%s%c%s%c", rules->pairs[i],
+		    rules->key_separator, s->look.pairs[i].p,
+		    rules->pair_separator);
 	(void)buf_printf(
 	    out, "%s%c", rules->signature_keys[0], rules->key_separator);
 }
@@ -430,6 +452,7 @@ static int
 complete(struct signing *s, const char *id)
 {
 	scheme_look_init(&s->look, s->rules, &s->request);
+	add_pairs(s);
 	if (add_id(s, id) || add_required(s))
 		return -1;
 	return add_timestamp(s);

@@ -187,21 +187,16 @@ check_proof(const struct scheme *scheme, const struct scheme_keys *keys,
 	    scheme_verify(scheme, keys, &seen->request, &verdict), SCHEME_OK);
 }
 
-/* Those that need more than a secret: a digest in the URL, a name in the
- * signature.  One that no longer does is to be taken out. */
+/* Those whose key nobody but the provider has: a certificate's, and that of a
+ * token whose payload is the request. */
 static bool
 is_unsendable(const char *name)
 {
-	static const char *const names[] = {
-	    "twilio.json", "hygraph", "truelayer"};
-	const char *encoding =
-	    scheme_get(scheme_builtin(name), "secret_encoding");
+	const struct scheme *scheme = scheme_builtin(name);
+	const char *encoding = scheme_get(scheme, "secret_encoding");
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (strcmp(names[i], name) == 0)
-			return true;
-	/* nobody but the provider has such a certificate's key */
-	return encoding && strcmp(encoding, "certificate") == 0;
+	return scheme_get(scheme, "payload") ||
+	       (encoding && strcmp(encoding, "certificate") == 0);
 }
 
 static void
