@@ -255,7 +255,8 @@ put_claim(struct signing *s, const struct scheme_claim *claim, struct buf *out)
 		     &value, &where) != SCHEME_OK)
 		rc = fault(s, "the request has no %s, which is signed", where);
 	if (rc == 0) {
-		(void)buf_printf(out, ",\"%s\":\"", claim->name);
+		(void)buf_printf(out, ",\"%.*s\":\"",
+		    (int)strcspn(claim->name, "|"), claim->name);
 		(void)buf_add_json(out, value.p ? value.p : "", value.len);
 		(void)buf_add_char(out, '"');
 	}

@@ -227,7 +227,9 @@ static bool
 is_token(const struct scheme_rules *rules)
 {
 	return rules->kind == SCHEME_KIND_JWT &&
-	       rules->signature.v[0].kind == SCHEME_PLACE_JSON;
+	       rules->signature.v[0].kind == SCHEME_PLACE_JSON &&
+	       rules->id.n > 0 &&
+	       rules->id.v[0].v[0].kind == SCHEME_PLACE_CLAIM;
 }
 
 static void
