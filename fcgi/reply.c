@@ -67,6 +67,14 @@ put_own(struct buf *body, const struct reply_accepted *accepted)
 	(void)buf_add_str(body, "}\n");
 }
 
+/* Whether a source's answers have no body: `response_body = none`. */
+static bool
+is_silent(const struct config_source *source)
+{
+	return source != NULL && source->response_body != NULL &&
+	       strcmp(source->response_body, "none") == 0;
+}
+
 int
 reply_accepted(struct buf *out, const struct reply_accepted *accepted)
 {
@@ -80,6 +88,8 @@ reply_accepted(struct buf *out, const struct reply_accepted *accepted)
 	(void)buf_add_str(out, "\r\n");
 	if (source->response_status == 204) {
 		rc = buf_add_str(out, "\r\n");
+	} else if (is_silent(source)) {
+		rc = put_body(out, "", "", 0);
 	} else if (source->response_body != NULL) {
 		rc = put_body(out,
 		    source->response_type != NULL ? source->response_type
@@ -129,6 +139,8 @@ reply_refused(struct buf *out, const struct reply_refused *refused)
 
 	put_status(out, status);
 	put_extra(out, status, refused);
+	if (is_silent(refused->source))
+		return put_body(out, "", "", 0);
 	(void)buf_printf(&body,
 	    "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,"
 	    "\"code\":\"%s\",\"detail\":\"%s\",\"instance\":\"urn:uuid:%s\"}\n",

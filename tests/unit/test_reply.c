@@ -135,6 +135,7 @@ test_own_answers(void **state)
 	struct fixture *f = *state;
 	char text[] = "thanks";
 	char type[] = "text/html";
+	char none[] = "none";
 
 	f->source.response_status = 201;
 	f->source.response_body = text;
@@ -155,6 +156,12 @@ test_own_answers(void **state)
 	accept_it(f, false, "");
 	support_contains(f->out.p, "Status: 204 No Content\r\n");
 	assert_null(strstr(buf_str(&f->out), "Content-"));
+
+	f->source.response_status = 200;
+	f->source.response_body = none;
+	accept_it(f, false, "");
+	support_contains(f->out.p, "Content-Length: 0\r\n\r\n");
+	assert_null(strstr(buf_str(&f->out), "Content-Type"));
 	f->source = (struct config_source){
 	    .name = f->name, .scheme = f->scheme, .response_status = 200};
 }
