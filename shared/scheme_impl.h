@@ -441,12 +441,19 @@ struct scheme_jwk {
 	char *kid, *alg; /* or NULL */
 };
 
+/* An HMAC with its key.  A context that is done is kept for the next request:
+ * to begin it anew costs a fraction of copying the keyed one. */
+struct scheme_mac {
+	EVP_MAC_CTX *keyed;           /* never used itself */
+	_Atomic(EVP_MAC_CTX *) spare; /* NULL: somebody has it */
+};
+
 struct scheme_key {
 	unsigned char *p; /* decoded secret */
 	size_t len;
-	EVP_MAC_CTX
-	*mac[SCHEME_HASH__MAX]; /* HMAC: keyed, for the hashes used */
-	EVP_PKEY *pkey;         /* asymmetric kinds */
+	/* HMAC: for the hashes used */
+	struct scheme_mac *mac[SCHEME_HASH__MAX];
+	EVP_PKEY *pkey; /* asymmetric kinds */
 	bool can_sign;
 	struct scheme_jwk *jwks; /* kinds jwt, message: public keys */
 	size_t n_jwks;

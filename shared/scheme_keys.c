@@ -189,6 +189,31 @@ keyed(EVP_MAC *hmac, enum scheme_hash hash, const struct scheme_key *key)
 	return NULL;
 }
 
+static struct scheme_mac *
+mac_new(EVP_MAC *hmac, enum scheme_hash hash, const struct scheme_key *key)
+{
+	struct scheme_mac *mac = calloc(1, sizeof(*mac));
+
+	if (mac == NULL)
+		return NULL;
+	atomic_init(&mac->spare, NULL);
+	mac->keyed = keyed(hmac, hash, key);
+	if (mac->keyed != NULL)
+		return mac;
+	free(mac);
+	return NULL;
+}
+
+static void
+mac_free(struct scheme_mac *mac)
+{
+	if (mac == NULL)
+		return;
+	EVP_MAC_CTX_free(mac->keyed);
+	EVP_MAC_CTX_free(atomic_load(&mac->spare));
+	free(mac);
+}
+
 static int
 add_macs(
     const struct scheme_rules *rules, EVP_MAC *hmac, struct scheme_key *key)
@@ -197,7 +222,7 @@ add_macs(
 		if (rules->has_algorithms ? !rules->algorithms[hash]
 					  : hash != rules->hash)
 			continue;
-		key->mac[hash] = keyed(hmac, (enum scheme_hash)hash, key);
+		key->mac[hash] = mac_new(hmac, (enum scheme_hash)hash, key);
 		if (!key->mac[hash])
 			return -1;
 	}
@@ -347,7 +372,7 @@ static void
 clear_key(struct scheme_key *key)
 {
 	for (size_t hash = 0; hash < SCHEME_HASH__MAX; hash++)
-		EVP_MAC_CTX_free(key->mac[hash]);
+		mac_free(key->mac[hash]);
 	EVP_PKEY_free(key->pkey);
 	scheme_jwt_clear(key);
 	scheme_x509_clear(key);

@@ -120,11 +120,31 @@ sink_digest(void *arg, const void *p, size_t len)
 	return EVP_DigestUpdate(arg, p, len) == 1 ? 0 : -1;
 }
 
+/* A context to begin an HMAC with; NULL without memory. */
+static EVP_MAC_CTX *
+take_mac(struct scheme_mac *mac)
+{
+	EVP_MAC_CTX *ctx = atomic_exchange(&mac->spare, NULL);
+
+	if (ctx == NULL)
+		return EVP_MAC_CTX_dup(mac->keyed);
+	if (EVP_MAC_init(ctx, NULL, 0, NULL) == 1)
+		return ctx;
+	EVP_MAC_CTX_free(ctx);
+	return NULL;
+}
+
+static void
+give_mac(struct scheme_mac *mac, EVP_MAC_CTX *ctx)
+{
+	EVP_MAC_CTX_free(atomic_exchange(&mac->spare, ctx));
+}
+
 static enum scheme_result
-mac(struct scheme_look *look, const EVP_MAC_CTX *keyed, unsigned char *out,
+mac(struct scheme_look *look, struct scheme_mac *keyed, unsigned char *out,
     const char **where)
 {
-	EVP_MAC_CTX *ctx = keyed ? EVP_MAC_CTX_dup(keyed) : NULL;
+	EVP_MAC_CTX *ctx = keyed != NULL ? take_mac(keyed) : NULL;
 	enum scheme_result result = SCHEME_ERROR;
 	size_t len;
 
@@ -134,7 +154,7 @@ mac(struct scheme_look *look, const EVP_MAC_CTX *keyed, unsigned char *out,
 	if (result == SCHEME_OK &&
 	    EVP_MAC_final(ctx, out, &len, EVP_MAX_MD_SIZE) != 1)
 		result = SCHEME_ERROR;
-	EVP_MAC_CTX_free(ctx);
+	give_mac(keyed, ctx);
 	return result;
 }
 
