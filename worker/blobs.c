@@ -172,7 +172,8 @@ limit(struct blobs *blobs, const struct entry *e,
 	if (has_bytes(e, now_ms) && now_ms < e->fresh_ms && e->again_ms != 0 &&
 	    now_ms - e->again_ms < BLOBS_AGAIN_MS)
 		return "asked a moment ago";
-	if (asker->fixed)
+	/* what has had keys before was not made up */
+	if (asker->fixed || has_bytes(e, now_ms))
 		return NULL;
 	if (now_ms - blobs->minute_ms >= MINUTE_MS) {
 		blobs->minute_ms = now_ms;

@@ -10,7 +10,8 @@
  *	not within BLOBS_FAILED_MS of a failure;
  *	not while it is fresh, but once in BLOBS_AGAIN_MS when somebody has met
  *	a key that is not there;
- *	and those that requests name all together BLOBS_PER_MINUTE times.
+ *	and those that requests name, and that have had no keys yet, all
+ *	together BLOBS_PER_MINUTE times.
  *
  * Bytes that cannot be refreshed go on being used until they are
  * WIRE_BLOB_OLD_MS old.
@@ -26,7 +27,7 @@
 #include "../shared/wire.h"
 
 enum {
-	BLOBS_URLS_MAX = 128,   /* the one used least is forgotten */
+	BLOBS_URLS_MAX = 128,   /* forgotten: without keys, then least used */
 	BLOBS_WAITERS_MAX = 64, /* of one fetch */
 	BLOBS_FAILED_MS = 15000,
 	BLOBS_AGAIN_MS = 60000,

@@ -121,6 +121,20 @@ def test_where_it_does_not(site, host):
     assert post(site, signer.headers(url=host.url("certs/none.pem"))) == 503
 
 
+def test_made_up(site, host):
+    """Ever new URLs where none of its certificates stands: few are asked for,
+    and what is there goes on."""
+    signer = Signer(host, "a")
+    up(site, host)
+    assert post(site, signer.headers()) == 200
+    for n in range(300):
+        url = host.url(f"certs/made-up-{n}.pem")
+        assert post(site, signer.headers(url=url)) == 503
+    assert post(site, signer.headers()) == 200
+    until(lambda: host.asked().count("/certs/a.pem") == 1, "once")
+    assert len(host.asked()) < 150
+
+
 def test_chain_to_a_secret(site, host):
     """The secret is the authority: what leads elsewhere is refused, be it
     published where it may."""

@@ -243,6 +243,39 @@ test_many_urls(void **state)
 	    BLOBS_FETCH);
 }
 
+/* What requests make up neither drives keys out nor keeps them from being
+ * refreshed. */
+static void
+test_made_up(void **state)
+{
+	struct wire_blob answer;
+	int64_t now = T0 + HOUR_MS - 1;
+	unsigned fetches = 0;
+	char url[64];
+
+	assert_int_equal(
+	    ask_as(*state, OTHER, one, false, T0, &answer), BLOBS_FETCH);
+	came(*state, OTHER, "keys", T0);
+	for (int i = 0; i < 10 * BLOBS_URLS_MAX; i++) {
+		(void)snprintf(
+		    url, sizeof url, "https://keys.example/made-up-%d", i);
+		if (ask_as(*state, url, one, false, now, &answer) !=
+		    BLOBS_FETCH)
+			continue;
+		fetches++;
+		failed(*state, url, now);
+	}
+	assert_int_equal(fetches, BLOBS_PER_MINUTE);
+	assert_int_equal(
+	    ask_as(*state, OTHER, one, false, now, &answer), BLOBS_ANSWER);
+	must_be(&answer, WIRE_BLOB_HERE, "keys");
+	/* an hour has passed: stale, and the minute is not over */
+	assert_int_equal(
+	    ask_as(*state, OTHER, one, false, now + 2, &answer), BLOBS_FETCH);
+	came(*state, OTHER, "newer", now + 2);
+	assert_string_equal(told.bytes, "newer");
+}
+
 static void
 test_many_wait(void **state)
 {
@@ -324,6 +357,7 @@ main(void)
 	    TEST(test_failed),
 	    TEST(test_unknown_key),
 	    TEST(test_many_urls),
+	    TEST(test_made_up),
 	    TEST(test_many_wait),
 	    TEST(test_no_room),
 	    cmocka_unit_test(test_cache_control),
