@@ -282,6 +282,9 @@ enum scheme_confirming {
 enum scheme_confirming scheme_confirm(const struct scheme *scheme,
     const char *under, const struct scheme_request *request, struct buf *url);
 
+/* Whether this one, or one it is linked with, has such events. */
+bool scheme_confirms(const struct scheme *scheme);
+
 /* The hosts at which, with `*`; NULL after the last, or without `confirm`. */
 const char *scheme_confirm_host(const struct scheme *scheme, size_t i);
 

@@ -60,6 +60,17 @@ scheme_parse_confirm_at(struct scheme_parse *p, const char *value)
 	return confirm->hosts[confirm->n_hosts++] ? 0 : -1;
 }
 
+bool
+scheme_confirms(const struct scheme *scheme)
+{
+	if (scheme->rules->confirm.used)
+		return true;
+	for (size_t i = 0; i < scheme->n_others; i++)
+		if (scheme->others[i]->rules->confirm.used)
+			return true;
+	return false;
+}
+
 const char *
 scheme_confirm_host(const struct scheme *scheme, size_t i)
 {

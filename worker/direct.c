@@ -8,6 +8,7 @@
 /* A source, and the routes that name it. */
 struct row {
 	const char *source;
+	bool confirms; /* the dispatcher sees each of its events */
 	const struct config_route **routes;
 	size_t n;
 };
@@ -91,6 +92,8 @@ direct_use(struct direct *direct, struct config *config)
 		struct row *row = &direct->rows[direct->n];
 
 		row->source = config->sources[direct->n].name;
+		row->confirms =
+		    scheme_confirms(config->sources[direct->n].scheme);
 		if (fill(row, config) != 0) {
 			clear(direct);
 			return -1;
@@ -113,7 +116,7 @@ direct_route(struct direct *direct, const struct event *event,
 	if (direct->n > 0)
 		row = bsearch(&wanted, direct->rows, direct->n,
 		    sizeof(*direct->rows), by_source);
-	if (row == NULL)
+	if (row == NULL || row->confirms)
 		return false;
 	for (size_t i = 0; i < row->n; i++) {
 		const struct config_route *route = row->routes[i];

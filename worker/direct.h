@@ -4,6 +4,7 @@
  * Where no filter has a say, source and type decide at once: the event and its
  * deliveries then go into one commit, and the dispatcher need not be asked.
  * For each source the routes that name it are looked up once a configuration.
+ * What a scheme may have confirmed (confirm.h) is the dispatcher's too.
  */
 
 #ifndef WORKER_DIRECT_H
@@ -29,8 +30,9 @@ struct direct_targets {
 	unsigned n;
 };
 
-/* The deliveries to be made for an event.  False: its source is not known or
- * a filter decides; the dispatcher is to be asked. */
+/* The deliveries to be made for an event.  False: its source is not known,
+ * has events to be confirmed, or a filter decides; the dispatcher is to be
+ * asked. */
 bool direct_route(struct direct *direct, const struct event *event,
     struct direct_targets *targets);
 

@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -104,12 +106,40 @@ test_filters(void **state)
 	set_close(&set);
 }
 
+/* A subscription is confirmed by the dispatcher. */
+static void
+test_confirmed(void **state)
+{
+	static const char own[] =
+	    "[scheme own]\nkind = hmac\nsignature = header:x-mac\n"
+	    "template = {body}\ntype = json:/type\n"
+	    "confirm = json:/type=new -> json:/url\n"
+	    "confirm_at = example.com\n"
+	    "[source shop]\nscheme = own\nsecret = env:GAFF_TEST_SECRET\n%s"
+	    "[route all]\nrun = /bin/true\n";
+	char text[512];
+	struct set set;
+
+	(void)state;
+	assert_int_equal(setenv("GAFF_TEST_SECRET", "the_secret_of_own", 1), 0);
+	(void)snprintf(text, sizeof(text), own, "");
+	set_open(&set, text);
+	assert_null(routes_of(&set, "shop", "new", false));
+	assert_null(routes_of(&set, "shop", "order", false));
+	set_close(&set);
+	(void)snprintf(text, sizeof(text), own, "confirm = none\n");
+	set_open(&set, text);
+	assert_string_equal(routes_of(&set, "shop", "new", false), "all");
+	set_close(&set);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_matches),
 	    cmocka_unit_test(test_filters),
+	    cmocka_unit_test(test_confirmed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
