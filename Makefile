@@ -151,18 +151,20 @@ interop: $(PROGRAMS) $(TOOLS)
 test: unit integration
 
 # ---- how fast: beside what else there is, and where the time goes ----
-BENCH := $(addprefix $O/bench/,load ceiling spawn fetch verify slowsync.so)
+BENCH := $(addprefix $O/bench/,load ceiling spawn fetch verify store slowsync.so)
 ROUNDS := 5
 SECS := 2
 BENCH_FLAGS = --bin $(abspath $O) --rounds $(ROUNDS) --secs $(SECS)
 $O/bench/load: $O/bench/load_request.o
 $O/bench/verify: $O/libgaff.a
+$O/bench/store: $(WORKER_OBJS) $O/libgaff.a
 $O/bench/%: $O/bench/%.o
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $(BENCH_LD) -o $@ $^ $(BENCH_LIBS)
 $O/bench/load: BENCH_LIBS := -lcrypto
 $O/bench/ceiling: BENCH_LIBS := -lfcgi
 $O/bench/fetch: BENCH_LIBS := -lcurl
 $O/bench/verify: BENCH_LIBS := $(LIBS)
+$O/bench/store: BENCH_LIBS := $(WORKER_LIBS)
 $O/bench/verify: BENCH_LD := $(WRAP)
 $O/bench/slowsync.so: bench/slowsync.c
 	@mkdir -p $(@D)
