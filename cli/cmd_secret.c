@@ -14,13 +14,15 @@
 #include "out.h"
 
 static const char *scheme_given, *source, *worker;
-static bool json;
+static bool json, forget;
 
 static const struct option_spec specs[] = {
     {"scheme", OPTION_TEXT, &scheme_given, "NAME",
 	"in the form this scheme wants"},
     {"source", OPTION_TEXT, &source, "NAME",
 	"the one that this source's provider delivered"},
+    {"forget", OPTION_FLAG, &forget, NULL,
+	"let go of that one: the next handshake's is kept"},
     {"worker", OPTION_TEXT, &worker, "NAME", "which keeps it"},
     {"json", OPTION_FLAG, &json, NULL, "print JSON"},
     {NULL},
@@ -69,6 +71,30 @@ print_kept(void)
 }
 
 static int
+forget_kept(void)
+{
+	struct call *call = call_open(worker);
+	json_t *data;
+	int status = CMD_FAILED;
+
+	if (call == NULL)
+		return CMD_FAILED;
+	data = call_ask(
+	    call, "unkeep", json_pack("{s:s}", "source", source), NULL);
+	if (data != NULL)
+		status = CMD_DONE;
+	if (data != NULL && json)
+		out_json(data);
+	else if (data != NULL)
+		printf("forgotten: the next handshake of %s delivers its "
+		       "secret\n",
+		    source);
+	json_decref(data);
+	call_close(call);
+	return status;
+}
+
+static int
 print_secret(const struct scheme *scheme)
 {
 	struct buf out = {0};
@@ -100,8 +126,11 @@ cmd_secret(int argc, char **argv)
 	if (source && scheme_given)
 		return options_complain(
 		    &options, "--source and --scheme are for different things");
+	if (forget && !source)
+		return options_complain(
+		    &options, "--forget needs --source NAME");
 	if (source)
-		return print_kept();
+		return forget ? forget_kept() : print_kept();
 	if (scheme_given) {
 		scheme = offline_scheme("secret", scheme_given, &config);
 		if (!scheme)

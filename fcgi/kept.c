@@ -461,6 +461,17 @@ note(struct kept *kept, struct entry *e, const struct wire_blob *blob)
 	}
 }
 
+/* It has been let go of: whoever delivers one next is taken. */
+static void
+let_go(struct entry *e)
+{
+	kept_unref(e->keys);
+	e->keys = NULL;
+	cleanse(&e->secret);
+	e->ended_ms = 0;
+	log_info("secret_forgotten", log_str("source", e->source->name));
+}
+
 void
 kept_take(void *arg, const struct wire_blob *blob)
 {
@@ -475,5 +486,8 @@ kept_take(void *arg, const struct wire_blob *blob)
 	if (e != NULL && e->keys == NULL && e->asked_ms != 0 &&
 	    (blob->how == WIRE_PUT) == e->putting)
 		note(kept, e, blob);
+	else if (e != NULL && e->keys != NULL && blob->how == WIRE_GET &&
+		 blob->status == WIRE_BLOB_NONE)
+		let_go(e);
 	(void)pthread_mutex_unlock(&kept->mutex);
 }

@@ -69,6 +69,7 @@ static const struct verb verbs[] = {
     {"backup", admin_backup, {{"path", ARG_TEXT, false}, {0}}},
     {"rejected", admin_rejected, {{"source", ARG_TEXT, false}, {0}}},
     {"kept", admin_kept, {{"source", ARG_TEXT, true}, {0}}},
+    {"unkeep", admin_unkeep, {{"source", ARG_TEXT, true}, {0}}},
     {"rejected_show", admin_rejected_show, {{"id", ARG_TEXT, true}, {0}}},
     {"cancel", admin_cancel, {{"route", ARG_TEXT, true}, {0}}},
 };

@@ -41,6 +41,8 @@ struct admin_context {
 	/* Something of this route may be due now (a replay); NULL: any. */
 	void (*due)(void *arg, const char *route);
 	void (*paused)(void *arg, const char *route, bool paused);
+	/* Gateways are to forget what is kept under this name. */
+	void (*unkept)(void *arg, const char *name);
 	void *arg;
 	/* Set by a verb whose commit failed with STORE_BROKEN. */
 	bool broken;

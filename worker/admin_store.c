@@ -204,6 +204,46 @@ admin_kept(struct admin_context *context, const json_t *args)
 	return reply;
 }
 
+static enum store_result
+unkeep(struct admin_context *context, const char *name)
+{
+	const struct store_ops *ops = context->ops;
+	enum store_result result = ops->begin(context->store);
+
+	if (result == STORE_OK)
+		result = ops->unkeep(context->store, name);
+	if (result == STORE_OK)
+		result = ops->commit(context->store);
+	if (result == STORE_NONE)
+		ops->rollback(context->store);
+	return result;
+}
+
+json_t *
+admin_unkeep(struct admin_context *context, const json_t *args)
+{
+	const char *source = admin_text(args, "source");
+	struct buf name = {0};
+	enum store_result result = STORE_FULL;
+
+	(void)buf_printf(&name, WIRE_KEPT "%s", source);
+	if (buf_str(&name) != NULL)
+		result = unkeep(context, name.p);
+	if (result == STORE_OK) {
+		log_info("secret_forgotten", log_str("source", source));
+		if (context->unkept != NULL)
+			context->unkept(context->arg, name.p);
+	}
+	buf_clear(&name);
+	if (result == STORE_NONE)
+		return admin_fail("no handshake of source \"%.64s\" has "
+				  "delivered a secret",
+		    source);
+	if (result != STORE_OK)
+		return admin_store_fail(context, result);
+	return admin_ok(json_pack("{s:s}", "source", source));
+}
+
 /* ---- backup ---- */
 
 json_t *

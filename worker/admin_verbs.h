@@ -22,7 +22,7 @@ admin_verb_fn admin_forget, admin_erase;           /* admin_store.c */
 admin_verb_fn admin_backup;                        /* admin_store.c */
 admin_verb_fn admin_rejected, admin_rejected_show; /* admin_rejected.c */
 admin_verb_fn admin_attempts;                      /* admin_events.c */
-admin_verb_fn admin_kept;                          /* admin_store.c */
+admin_verb_fn admin_kept, admin_unkeep;            /* admin_store.c */
 admin_verb_fn admin_metrics;                       /* admin_metrics.c */
 
 /* {"ok": true, "data": data}; `data` is consumed, NULL becomes NULL. */

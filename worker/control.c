@@ -253,6 +253,36 @@ metrics_of(const struct server *s)
 	};
 }
 
+struct unkept {
+	struct server *server;
+	struct buf frame;
+};
+
+static void
+send_unkept(void *arg, const void *id, size_t id_len)
+{
+	struct unkept *unkept = arg;
+
+	(void)zsock_send_to(unkept->server->control, id, id_len,
+	    unkept->frame.p, unkept->frame.len);
+}
+
+/* A gateway that hears nothing of it has the old one until its next start. */
+static void
+on_unkept(void *arg, const char *name)
+{
+	const struct wire_blob blob = {.how = WIRE_GET,
+	    .name = name,
+	    .status = WIRE_BLOB_NONE,
+	    .error = "",
+	    .bytes = ""};
+	struct unkept unkept = {.server = arg};
+
+	if (wire_put_blob(&unkept.frame, &blob) == 0)
+		links_each(unkept.server->links, send_unkept, &unkept);
+	buf_clear(&unkept.frame);
+}
+
 static void
 answer_call(struct server *s, zmq_msg_t *id, const json_t *call)
 {
@@ -274,6 +304,7 @@ answer_call(struct server *s, zmq_msg_t *id, const json_t *call)
 	    .metrics = &metrics,
 	    .due = on_due,
 	    .paused = on_paused,
+	    .unkept = on_unkept,
 	    .arg = s,
 	};
 	json_t *reply = admin_answer(&context, call);

@@ -204,6 +204,7 @@ static const char *const texts[SQL__MAX] = {
 			"VALUES(?1, ?2, ?3)",
     [SQL_BLOB_GET] = "SELECT bytes FROM blob WHERE name = ?1",
     [SQL_BLOB_COUNT] = "SELECT count(*) FROM blob",
+    [SQL_BLOB_DELETE] = "DELETE FROM blob WHERE name = ?1",
 
     /* ?1 cursor, ?2 state or route.  Columns: event, route, state. */
     [SQL_WALK_EVENT] = "SELECT seq FROM event WHERE seq < ?1 AND ?2 = ?2 "

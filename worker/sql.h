@@ -93,6 +93,7 @@ enum sql_id {
 	SQL_BLOB_INSERT,
 	SQL_BLOB_GET,
 	SQL_BLOB_COUNT,
+	SQL_BLOB_DELETE,
 
 	/* What list() walks, newest first and oldest first. */
 	SQL_WALK_EVENT,

@@ -333,10 +333,12 @@ struct store_ops {
 	    struct store *store, const struct store_tally *rows, size_t n);
 
 	/* Keep a blob under its name, unless one is kept there: *is_new says
-	 * which.  It is kept for good.  STORE_NONE when its name or it is too
+	 * which.  It is kept until unkeep().  STORE_NONE when its name or it is too
 	 * long or empty, or there are STORE_BLOBS_MAX of them. */
 	enum store_result (*keep)(struct store *store,
 	    const struct store_blob *blob, int64_t now_ms, bool *is_new);
+	/* Let go of it.  STORE_NONE: nothing is kept under that name. */
+	enum store_result (*unkeep)(struct store *store, const char *name);
 
 	/* One small step (under 5 ms) of retention: events with all that
 	 * belongs to them once every delivery has ended and is old enough, key

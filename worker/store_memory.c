@@ -576,6 +576,7 @@ const struct store_ops store_memory = {
     .pause = set_paused,
     .tally = tally,
     .keep = store_memory_keep,
+    .unkeep = store_memory_unkeep,
     .purge = purge,
     .forget = forget,
     .erase = erase,

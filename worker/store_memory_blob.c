@@ -51,3 +51,19 @@ store_memory_keep(struct store *store, const struct store_blob *blob,
 	*is_new = true;
 	return STORE_OK;
 }
+
+enum store_result
+store_memory_unkeep(struct store *store, const char *name)
+{
+	struct store_memory_state *now = &store->now;
+	size_t i = 0;
+
+	if (!store->batch)
+		return STORE_FULL;
+	while (i < now->n_blobs && strcmp(now->blobs[i].name, name) != 0)
+		i++;
+	if (i == now->n_blobs)
+		return store_memory_finish(store, STORE_NONE);
+	now->blobs[i] = now->blobs[--now->n_blobs];
+	return STORE_OK;
+}

@@ -119,6 +119,7 @@ const struct store_ops store_sqlite = {
     .pause = store_sqlite_pause,
     .tally = store_sqlite_tally,
     .keep = store_sqlite_keep,
+    .unkeep = store_sqlite_unkeep,
     .purge = store_sqlite_purge,
     .forget = store_sqlite_forget,
     .erase = store_sqlite_erase,

@@ -52,3 +52,19 @@ store_sqlite_keep(struct store *store, const struct store_blob *blob,
 	*is_new = result == STORE_OK;
 	return store_sqlite_end(store, result);
 }
+
+enum store_result
+store_sqlite_unkeep(struct store *store, const char *name)
+{
+	struct buf kept = {0};
+	enum store_result result;
+
+	if (!store->batch)
+		return store_sqlite_no_batch(store);
+	result = store_sqlite_kept(store, name, &kept);
+	buf_clear(&kept);
+	if (result == STORE_OK)
+		result =
+		    sql_run(sql_bind(&store->sql, SQL_BLOB_DELETE, "t", name));
+	return store_sqlite_end(store, result);
+}

@@ -126,6 +126,25 @@ def test_all_gateways_and_restarts(site):
     assert shake(site, OTHER).status == 403
 
 
+def test_forgotten(site):
+    """By all gateways: the next handshake's is kept, the old one is none."""
+    site.up(CONFIG)
+    site.gateway(name="second")
+    first, second = site.gateways
+    assert shake(site).status == 200
+    assert event(site, n=1).status == 200
+    site.gaff("secret", "--source", "asana", "--forget")
+    site.gaff("secret", "--source", "asana", code=1)
+    site.gaff("secret", "--source", "asana", "--forget", code=1)
+    first.wait_log("msg=secret_forgotten")
+    assert site.workers["local"].log().count("msg=secret_forgotten") == 1
+    assert event(site, n=2).status == 401
+    assert shake(site, OTHER).status == 200
+    assert event(site, OTHER, n=3).status == 200
+    assert event(site, n=4).status == 401
+    assert shake(site).status == 403
+
+
 def test_gateway_that_heard_nothing(site):
     """It was up before another one had the handshake."""
     site.up(CONFIG)

@@ -51,6 +51,32 @@ the_first_stays(void **state)
 }
 
 static void
+is_let_go(void **state)
+{
+	struct stores *f = *state;
+	bool is_new = false;
+
+	assert_int_not_equal(f->ops->unkeep(f->store, "one"), STORE_OK);
+	assert_int_equal(keep(f, "one", "1", &is_new), STORE_OK);
+	assert_int_equal(keep(f, "two", "2", &is_new), STORE_OK);
+	stores_begin(f);
+	assert_int_equal(f->ops->unkeep(f->store, "one"), STORE_OK);
+	f->ops->rollback(f->store);
+	must_have(f, "one", "1");
+	stores_begin(f);
+	assert_int_equal(f->ops->unkeep(f->store, "one"), STORE_OK);
+	stores_commit(f);
+	must_have(f, "one", NULL);
+	must_have(f, "two", "2");
+	stores_begin(f);
+	assert_int_equal(f->ops->unkeep(f->store, "one"), STORE_NONE);
+	f->ops->rollback(f->store);
+	assert_int_equal(keep(f, "one", "3", &is_new), STORE_OK);
+	assert_true(is_new);
+	must_have(f, "one", "3");
+}
+
+static void
 rolls_back(void **state)
 {
 	const struct store_blob blob = {"n", "x", 1};
@@ -115,6 +141,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    STORES_BOTH(the_first_stays),
+	    STORES_BOTH(is_let_go),
 	    STORES_BOTH(rolls_back),
 	    STORES_BOTH(has_limits),
 	    cmocka_unit_test_setup_teardown(
