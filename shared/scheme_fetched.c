@@ -65,9 +65,11 @@ scheme_is_url(const char *url)
 	if (!p || strlen(url) > SCHEME_URL_MAX)
 		return false;
 	for (; *p != '\0'; p++) {
-		/* a segment that begins with a dot may be a step back */
-		if (*p == '/' ? p[1] == '.' || p[1] == '/'
-			      : !is_path_char(*p) && *p != '.')
+		/* a segment of dots is a step back; .well-known is none */
+		if (*p == '/'
+			? p[1] == '/' ||
+			      (p[1] == '.' && !isalpha((unsigned char)p[2]))
+			: !is_path_char(*p) && *p != '.')
 			return false;
 	}
 	return true;

@@ -15,7 +15,7 @@ import time
 import pytest
 
 from kit import web
-from kit.keyshost import Key, KeysHost
+from kit.keyshost import Key, KeysHost, b64, openssl
 from kit.wait import IN_TIME, until
 
 WITHIN = "answer_within = 2s"
@@ -82,6 +82,40 @@ def test_rotation(site, host):
     assert host.asked() == ["/set.json"] * 2
     log = site.gateways[0].log()
     assert "reason=no_such_key" in log and "reason=mismatch" in log
+
+
+def test_token_without_payload(site, host):
+    """The payload is the body, as TrueLayer has it: what is fetched verifies
+    that, too."""
+    key, other = Key(site, "k"), Key(site, "other")
+    host.publish(key)
+    site.configure(f"""
+[scheme provider]
+kind = jwt
+signature = header:x-jws
+algorithms = RS256
+payload = {{body}}
+keys_url = {host.url()}
+id = json:/id
+[source hook]
+scheme = provider
+[route keep]
+run = /bin/true
+""", gateway=WITHIN, worker=f"ca_file = {host.ca_file}")
+    site.worker()
+    site.gateway()
+    for signer, signed, status in ((key, BODY, 200), (key, BODY + b" ", 401),
+                                   (other, BODY, 401)):
+        answer = post(site, [("content-type", "application/json"),
+                             ("x-jws", detached(signer, signed))])
+        assert answer.status == status
+
+
+def detached(key, payload):
+    head = b64(json.dumps({"alg": "RS256", "kid": key.kid}).encode())
+    signature = openssl("dgst", "-sha256", "-sign", key.path,
+                        stdin=f"{head}.{b64(payload)}".encode())
+    return f"{head}..{b64(signature)}"
 
 
 def test_two_gateways_one_fetch(site, host):

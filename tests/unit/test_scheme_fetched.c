@@ -48,14 +48,16 @@ static void
 test_url(void **state)
 {
 	static const char *const good[] = {"https://a/b", "https://a.b-c.d/",
-	    "https://a:8443/x/y.json", "https://a/x.y/z~_-9"};
+	    "https://a:8443/x/y.json", "https://a/x.y/z~_-9",
+	    "https://a/.well-known/jwks"};
 	static const char *const bad[] = {"", "http://a/b", "https://a",
 	    "https:///b", "https://A/b", "https://u@a/b", "https://a:/b",
 	    "https://a:123456/b", "https://a..b/c", "https://.a/c",
 	    "https://a./c", "https://a/b?c", "https://a/b#c", "https://a/%2e",
-	    "https://a/../b", "https://a/b/..", "https://a/./b", "https://a//b",
-	    "https://a/b\\c", "https://a/b c", "https://a/\n", "HTTPS://a/b",
-	    "https://a:443@b/c", "https://[::1]/a", "file:///etc/passwd"};
+	    "https://a/../b", "https://a/b/..", "https://a/...", "https://a/.",
+	    "https://a/./b", "https://a//b", "https://a/b\\c", "https://a/b c",
+	    "https://a/\n", "HTTPS://a/b", "https://a:443@b/c",
+	    "https://[::1]/a", "file:///etc/passwd"};
 	char url[SCHEME_URL_MAX + 2];
 
 	(void)state;
