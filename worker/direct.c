@@ -29,7 +29,7 @@ direct_new(void)
 static void
 clear(struct direct *direct)
 {
-	for (size_t i = 0; i < direct->n; i++)
+	for (size_t i = 0; direct->rows != NULL && i < direct->n; i++)
 		free(direct->rows[i].routes);
 	free(direct->rows);
 	free(direct->targets);
