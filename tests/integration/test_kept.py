@@ -89,6 +89,7 @@ def test_first_comes_and_stays(site, receiver):
     body = json.loads(told[0].body)
     assert body["source"] == "asana" and body["count"] == 1
     assert body["next"] == "gaff secret --source asana"
+    site.workers["local"].wait_log("msg=secret_kept")
     assert site.workers["local"].log().count("msg=secret_kept") == 1
 
     # the sender may not have heard our answer; another one is refused
@@ -137,6 +138,7 @@ def test_forgotten(site):
     site.gaff("secret", "--source", "asana", code=1)
     site.gaff("secret", "--source", "asana", "--forget", code=1)
     first.wait_log("msg=secret_forgotten")
+    site.workers["local"].wait_log("msg=secret_forgotten")
     assert site.workers["local"].log().count("msg=secret_forgotten") == 1
     assert event(site, n=2).status == 401
     assert shake(site, OTHER).status == 200
