@@ -47,6 +47,7 @@ routes_of(struct set *set, const char *source, const char *type, bool probe)
 	static char text[256];
 	struct event event = stage_event(type, "{}");
 	struct direct_targets targets;
+	size_t len = 0;
 
 	event.source = source;
 	event.probe = probe;
@@ -55,8 +56,8 @@ routes_of(struct set *set, const char *source, const char *type, bool probe)
 		return NULL;
 	for (unsigned i = 0; i < targets.n; i++) {
 		assert_int_equal(targets.items[i].state, DELIVERY_PENDING);
-		(void)strcat(text, i > 0 ? " " : "");
-		(void)strcat(text, targets.items[i].route);
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s",
+		    i > 0 ? " " : "", targets.items[i].route);
 	}
 	return text;
 }
