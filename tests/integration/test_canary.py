@@ -242,9 +242,11 @@ def test_no_secret_anywhere(site):
         assert secrets_in(json.dumps(run).encode()) == ["env"]
     for process in (site.gateways[0], site.workers["local"]):
         site.reload(process)
+    # a copy that came when its event was dead has revived it
+    before = len(site.dead_files())
     site.gaff("replay", *ids.values(), "--yes")
-    until(lambda: len(site.dead_files()) == 2 * len(ids),
-          "each event is dead twice", 30, found=site.dead_files)
+    until(lambda: len(site.dead_files()) >= before + len(ids),
+          "each event is dead once more", 30, found=site.dead_files)
     look_at_answers(site, ids)
     programs = ours(site)
     assert len(programs) >= 3, programs  # gateway, worker, spawner, ...
