@@ -333,8 +333,8 @@ struct store_ops {
 	    struct store *store, const struct store_tally *rows, size_t n);
 
 	/* Keep a blob under its name, unless one is kept there: *is_new says
-	 * which.  It is kept until unkeep().  STORE_NONE when its name or it is too
-	 * long or empty, or there are STORE_BLOBS_MAX of them. */
+	 * which.  It is kept until unkeep().  STORE_NONE when its name or it is
+	 * too long or empty, or there are STORE_BLOBS_MAX of them. */
 	enum store_result (*keep)(struct store *store,
 	    const struct store_blob *blob, int64_t now_ms, bool *is_new);
 	/* Let go of it.  STORE_NONE: nothing is kept under that name. */

@@ -218,7 +218,6 @@ enum store_result store_memory_keep(struct store *store,
     const struct store_blob *blob, int64_t now_ms, bool *is_new);
 enum store_result
 store_memory_kept(struct store *store, const char *name, struct buf *out);
-enum store_result
-store_memory_unkeep(struct store *store, const char *name);
+enum store_result store_memory_unkeep(struct store *store, const char *name);
 
 #endif

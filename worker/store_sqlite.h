@@ -168,8 +168,7 @@ enum store_result store_sqlite_keep(struct store *store,
     const struct store_blob *blob, int64_t now_ms, bool *is_new);
 enum store_result
 store_sqlite_kept(struct store *store, const char *name, struct buf *out);
-enum store_result
-store_sqlite_unkeep(struct store *store, const char *name);
+enum store_result store_sqlite_unkeep(struct store *store, const char *name);
 
 /* -- store_sqlite_keys.c -- */
 
