@@ -399,6 +399,13 @@ scheme_look_count(const struct scheme_request *request, const char *name);
 const char *scheme_look_header(
     const struct scheme_request *request, const char *name, size_t i);
 
+/* A header that the sender names in a list, in any case: its name in lower case
+ * and its value.  It must be there once. */
+enum { SCHEME_LISTED_SIZE = 128 };
+enum scheme_result
+scheme_look_listed(const struct scheme_request *request, const char *name,
+    size_t len, char lower[SCHEME_LISTED_SIZE], const char **value);
+
 /* Append the first id or type that is there and fit to be stored; nothing when
  * there is none.  0, or -1 without memory. */
 int scheme_look_joined(struct scheme_look *look,

@@ -1,3 +1,4 @@
+#include <ctype.h>
 #include <string.h>
 
 #include <openssl/crypto.h>
@@ -54,6 +55,21 @@ scheme_look_header(
 		if (strcmp(request->headers[k].name, name) == 0 && i-- == 0)
 			return request->headers[k].value;
 	return NULL;
+}
+
+enum scheme_result
+scheme_look_listed(const struct scheme_request *request, const char *name,
+    size_t len, char lower[SCHEME_LISTED_SIZE], const char **value)
+{
+	if (len == 0 || len >= SCHEME_LISTED_SIZE)
+		return SCHEME_BAD_FORMAT;
+	for (size_t i = 0; i < len; i++)
+		lower[i] = (char)tolower((unsigned char)name[i]);
+	lower[len] = '\0';
+	if (scheme_look_count(request, lower) > 1)
+		return SCHEME_HEADER_TWICE;
+	*value = scheme_look_header(request, lower, 0);
+	return *value != NULL ? SCHEME_OK : SCHEME_HEADER_MISSING;
 }
 
 static enum scheme_result

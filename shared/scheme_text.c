@@ -246,19 +246,13 @@ static enum scheme_result
 add_listed(struct scheme_look *look, const char *name, size_t len, bool first,
     struct buf *out)
 {
-	char lower[128];
+	char lower[SCHEME_LISTED_SIZE];
 	const char *value;
+	enum scheme_result result =
+	    scheme_look_listed(look->request, name, len, lower, &value);
 
-	if (len == 0 || len >= sizeof(lower))
-		return SCHEME_BAD_FORMAT;
-	for (size_t i = 0; i < len; i++)
-		lower[i] = (char)tolower((unsigned char)name[i]);
-	lower[len] = '\0';
-	if (scheme_look_count(look->request, lower) > 1)
-		return SCHEME_HEADER_TWICE;
-	value = scheme_look_header(look->request, lower, 0);
-	if (!value)
-		return SCHEME_HEADER_MISSING;
+	if (result != SCHEME_OK)
+		return result;
 	(void)buf_printf(out, "%s%s:%s", first ? "" : ";", lower, value);
 	return SCHEME_OK;
 }

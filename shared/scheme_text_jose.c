@@ -1,12 +1,11 @@
 /* Headers that the header of a token names (TrueLayer's tl_headers). */
 
-#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
 #include "scheme_text.h"
 
-enum { NAME_SIZE = 128, HEADERS_MAX = 32 };
+enum { HEADERS_MAX = 32 };
 
 static bool
 lists(const char *list, const char *name)
@@ -25,19 +24,13 @@ lists(const char *list, const char *name)
 static enum scheme_result
 add_one(struct scheme_look *look, const char *name, size_t len, struct buf *out)
 {
-	char lower[NAME_SIZE];
+	char lower[SCHEME_LISTED_SIZE];
 	const char *value;
+	enum scheme_result result =
+	    scheme_look_listed(look->request, name, len, lower, &value);
 
-	if (len == 0 || len >= sizeof(lower))
-		return SCHEME_BAD_FORMAT;
-	for (size_t i = 0; i < len; i++)
-		lower[i] = (char)tolower((unsigned char)name[i]);
-	lower[len] = '\0';
-	if (scheme_look_count(look->request, lower) > 1)
-		return SCHEME_HEADER_TWICE;
-	value = scheme_look_header(look->request, lower, 0);
-	if (!value)
-		return SCHEME_HEADER_MISSING;
+	if (result != SCHEME_OK)
+		return result;
 	(void)buf_printf(out, "%.*s: %s\n", (int)len, name, value);
 	return SCHEME_OK;
 }
