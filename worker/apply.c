@@ -306,6 +306,8 @@ count_task(struct server *s, const struct task *task)
 
 	if (task->kind == TASK_ROUTED) {
 		count_routed(s, task);
+	} else if (task->kind == TASK_CONFIRMED) {
+		stats_confirmed(s->stats, task->source, !task->failed);
 	} else if (task->kind == TASK_BURIED) {
 		stats_dead(s->stats, task->route);
 		trail_note(s->trail, task);

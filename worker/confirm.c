@@ -23,6 +23,7 @@ struct one {
 
 struct confirm {
 	struct fetch *fetch;
+	struct tasks *out;
 	struct one *first;
 	unsigned n;
 };
@@ -30,8 +31,22 @@ struct confirm {
 /* ---- one ---- */
 
 static void
-log_failed(const char *id, const char *source, unsigned tries, const char *why)
+count(struct confirm *confirm, const char *source, bool good)
 {
+	struct task *task = task_new(TASK_CONFIRMED);
+
+	if (task == NULL)
+		return;
+	(void)memccpy(task->source, source, '\0', sizeof(task->source) - 1);
+	task->failed = !good;
+	tasks_push(confirm->out, task);
+}
+
+static void
+given_up(struct confirm *confirm, const char *id, const char *source,
+    unsigned tries, const char *why)
+{
+	count(confirm, source, false);
 	log_error("not_confirmed", log_str("id", id), log_str("source", source),
 	    log_int("tries", tries), log_str("error", why));
 }
@@ -81,7 +96,7 @@ failed(struct confirm *confirm, struct one *one, const char *why)
 		one->due_ms = clock_boot_ms() + wait_ms(one->tries);
 		return;
 	}
-	log_failed(one->id, one->source, one->tries, why);
+	given_up(confirm, one->id, one->source, one->tries, why);
 	drop(confirm, one);
 }
 
@@ -97,6 +112,7 @@ done(void *arg, struct fetch_result *result)
 		failed(confirm, one, result->error);
 		return;
 	}
+	count(confirm, one->source, true);
 	log_info("confirmed", log_str("id", one->id),
 	    log_str("source", one->source), log_int("tries", one->tries),
 	    log_int("ms", result->ms));
@@ -162,7 +178,7 @@ confirm_take(struct confirm *confirm, const struct config *config,
 		 add(confirm, url.p, event->source, id) != 0)
 		why = "no memory";
 	if (why != NULL)
-		log_failed(id, event->source, 0, why);
+		given_up(confirm, id, event->source, 0, why);
 	buf_clear(&url);
 }
 
@@ -199,7 +215,7 @@ confirm_step(struct confirm *confirm, const char *ca_file)
 }
 
 struct confirm *
-confirm_open(CURLM *multi)
+confirm_open(CURLM *multi, struct tasks *out)
 {
 	struct confirm *confirm = calloc(1, sizeof(*confirm));
 
@@ -207,6 +223,7 @@ confirm_open(CURLM *multi)
 		log_error("no_memory", log_str("for", "confirm"));
 		return NULL;
 	}
+	confirm->out = out;
 	confirm->fetch = fetch_open(multi, done, confirm);
 	if (confirm->fetch != NULL)
 		return confirm;
@@ -223,7 +240,7 @@ confirm_close(struct confirm *confirm)
 	while (confirm->first != NULL) {
 		const struct one *one = confirm->first;
 
-		log_failed(one->id, one->source, one->tries, "stopping");
+		given_up(confirm, one->id, one->source, one->tries, "stopping");
 		drop(confirm, confirm->first);
 	}
 	free(confirm);

@@ -4,10 +4,10 @@
  * A scheme says which events those are, where the URL stands and on which hosts
  * it may be (`confirm`, `confirm_at`).  Each is asked for once it is stored,
  * before it is matched to routes, CONFIRM_TRIES times at most with longer and
- * longer waits; how it ends is logged, never the URL, whose query is a secret.
- * What is under way is in memory: a worker that ends tells what it gives up,
- * and an event that no worker has matched yet is confirmed by the next one.  To
- * confirm twice does no harm.
+ * longer waits; how it ends is logged and told the store thread, never the URL,
+ * whose query is a secret.  What is under way is in memory: a worker that ends
+ * tells what it gives up, and an event that no worker has matched yet is
+ * confirmed by the next one.  To confirm twice does no harm.
  *
  * On the dispatcher's thread, with its curl multi.  Times are of the boot
  * clock.
@@ -22,6 +22,7 @@
 
 #include "../shared/config.h"
 #include "../shared/event.h"
+#include "tasks.h"
 
 enum {
 	CONFIRM_TRIES = 6,
@@ -32,8 +33,8 @@ enum {
 
 struct confirm;
 
-/* NULL, logged. */
-struct confirm *confirm_open(CURLM *multi);
+/* `out` is to the store thread.  NULL, logged. */
+struct confirm *confirm_open(CURLM *multi, struct tasks *out);
 void confirm_close(struct confirm *confirm); /* NULL is fine */
 
 /* A stored event: if it is one of those, it is due now. */

@@ -494,7 +494,7 @@ open_parts(struct dispatch *d, const struct dispatch_options *options)
 	    &options->worker->dead_letter, d->worker, on_buried, d);
 	d->routing = routing_open(d->spawn, d->out);
 	d->fetch = fetch_open(d->multi, on_fetched, d);
-	d->confirm = confirm_open(d->multi);
+	d->confirm = confirm_open(d->multi, d->out);
 	return d->flights != NULL && d->letters != NULL && d->routing != NULL &&
 		       d->fetch != NULL && d->confirm != NULL
 		   ? 0

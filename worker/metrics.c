@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "../shared/counters.h"
+#include "../shared/scheme.h"
 #include "prom.h"
 
 /* What the rows of a family are. */
@@ -156,6 +157,26 @@ put_unmatched(
 	(void)view;
 	prom_number(prom, PROM_LABELS({"source", source->name}),
 	    (int64_t)source->unmatched);
+}
+
+/* Only of those that have something to confirm, or had. */
+static void
+put_confirmations(
+    const struct prom *prom, const struct metrics_view *view, const void *row)
+{
+	const struct stats_source *source = row;
+	const struct config_source *now =
+	    config_source(view->config, source->name);
+
+	if (source->confirmed + source->not_confirmed == 0 &&
+	    (now == NULL || !scheme_confirms(now->scheme)))
+		return;
+	prom_number(prom,
+	    PROM_LABELS({"source", source->name}, {"outcome", "confirmed"}),
+	    (int64_t)source->confirmed);
+	prom_number(prom,
+	    PROM_LABELS({"source", source->name}, {"outcome", "failed"}),
+	    (int64_t)source->not_confirmed);
 }
 
 /* A gateway may remember what came before this worker's start. */
@@ -411,6 +432,10 @@ static const struct family families[] = {
     {"gaff_events_unmatched_total", "counter",
 	"Events that matched no route; a reload asks again, and counts again.",
 	ROWS_SOURCE, put_unmatched},
+    {"gaff_confirmations_total", "counter",
+	"Events that a GET was to confirm, such as a subscription's: confirmed, "
+	"or failed, so that the provider sends nothing.",
+	ROWS_SOURCE, put_confirmations},
     {"gaff_last_event_timestamp_seconds", "gauge",
 	"When an event or a copy of one was last accepted; 0: none since gaff "
 	"was started.",

@@ -190,6 +190,17 @@ stats_unmatched(struct stats *stats, const char *source)
 		row->unmatched++;
 }
 
+void
+stats_confirmed(struct stats *stats, const char *source, bool good)
+{
+	struct stats_source *row = get(stats, &stats->sources, source);
+
+	if (row == NULL)
+		return;
+	row->confirmed += good;
+	row->not_confirmed += !good;
+}
+
 static void
 count_outcome(struct stats_route *row, const char *name)
 {

@@ -55,6 +55,8 @@ struct stats_source {
 	uint64_t duplicate;
 	uint64_t unmatched;
 	uint64_t flagged[EVENT_FLAGS]; /* stored, or refused for it */
+	uint64_t confirmed;
+	uint64_t not_confirmed;
 	int64_t
 	    last_ms; /* wall time an event or a copy of one came; 0: never */
 };
@@ -99,6 +101,8 @@ void stats_event(
     struct stats *stats, const char *source, bool duplicate, int64_t wall_ms);
 void stats_flags(struct stats *stats, const char *source, unsigned flags);
 void stats_unmatched(struct stats *stats, const char *source);
+/* An event of this source was confirmed (confirm.h), or never will be. */
+void stats_confirmed(struct stats *stats, const char *source, bool good);
 
 /* An attempt on this route has ended. */
 void stats_attempt(struct stats *stats, const char *route, bool delivered,

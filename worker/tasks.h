@@ -40,6 +40,8 @@ enum task_kind {
 	TASK_BURIED,  /* seq, route, replay; delivery: the dead one */
 	TASK_FETCHED, /* text: the URL; blob: its bytes, or (failed) the error;
 			 due_ms: how long they are fresh; n: ms it took */
+	TASK_CONFIRMED, /* source: an event of its is confirmed (failed: never
+			 will be) */
 	TASK_STOPPED, /* nothing runs any more; the last task.  failed: the
 			 spawner is gone, the worker must end */
 	TASK__MAX

@@ -2,14 +2,17 @@
 
 Turns red when: a confirmation is not asked for, or given up after one failure
 (worker/confirm.c); what is forged, unsigned, of another type or on another
-host is asked for (shared/scheme_confirm.c); the URL is logged.
+host is asked for (shared/scheme_confirm.c); the URL is logged; how it ended is
+not counted.
 """
 
 import hmac
 import json
+import re
 
 import pytest
 
+from kit import web
 from kit.keyshost import KeysHost
 from kit.wait import until
 
@@ -39,7 +42,8 @@ def host(site):
     host = KeysHost(site)
     secret = site.secret("hook", "the_secret")
     site.configure(CONFIG.format(port=host.port, secret=secret),
-                   worker=f"ca_file = {host.ca_file}")
+                   worker=f"ca_file = {host.ca_file}\n"
+                          "metrics = 127.0.0.1:0")
     return host
 
 
@@ -64,6 +68,16 @@ def logged(site, *words):
             if all(word in line for word in words)]
 
 
+def counted(site, source="hook"):
+    """{outcome: n} as the worker's metrics have it."""
+    port = re.search(r"for=metrics host=127\.0\.0\.1 port=(\d+)",
+                     site.workers["local"].log()).group(1)
+    text = web.get(int(port), "/metrics").body.decode()
+    return {outcome: int(n) for outcome, n in re.findall(
+        rf'^gaff_confirmations_total{{source="{source}",outcome="(\w+)"}} (\d+)$',
+        text, re.M)}
+
+
 def settled(site, host, name="end"):
     """One more that is confirmed: what came before it has been looked at."""
     site.write(f"{host.name}/www/{name}", "yes")
@@ -84,6 +98,8 @@ def test_subscription(site, host):
     assert host.asked() == ["/confirm?Action=Confirm&Token=hidden%2F1", "/end"]
     assert site.show(answer.json()["id"])["type"] == "subscribed"
     assert not logged(site, "hidden")
+    until(lambda: counted(site) == {"confirmed": 2, "failed": 0}, "counted")
+    assert not counted(site, "other")
 
 
 def test_elsewhere(site, host):
@@ -104,6 +120,8 @@ def test_elsewhere(site, host):
           len(urls), "all of them are refused")
     settled(site, host)
     assert host.asked() == ["/end"]
+    until(lambda: counted(site) == {"confirmed": 1, "failed": len(urls)},
+          "counted", found=lambda: counted(site))
 
 
 def test_tried_again(site, host):

@@ -67,6 +67,10 @@ static const char *const expected[] = {
     "\ngaff_events_flagged_total{source=\"stripe\",flag=\"replayed_body\"} "
     "1\n",
     "\ngaff_events_unmatched_total{source=\"stripe\"} 1\n",
+    "\ngaff_confirmations_total{source=\"topic\",outcome=\"confirmed\"} 0\n",
+    "\ngaff_confirmations_total{source=\"topic\",outcome=\"failed\"} 0\n",
+    "\ngaff_confirmations_total{source=\"gone\",outcome=\"confirmed\"} 2\n",
+    "\ngaff_confirmations_total{source=\"gone\",outcome=\"failed\"} 1\n",
     /* the gateway's is later */
     "\ngaff_last_event_timestamp_seconds{source=\"stripe\"} 5.000\n",
     "\ngaff_attempts_total{route=\"paid\",outcome=\"exit:1\"} 1\n",
@@ -104,9 +108,14 @@ test_families(void **state)
 	const struct store_attempt bad = {0, 1500, "exit:1", "", NULL, 0};
 	struct store_count count = {.route = "paid", .oldest_ms = 4000};
 	char name[] = "stripe";
-	struct config_source source = {
-	    .name = name, .silent_after_ms = 3600000};
-	const struct config config = {.sources = &source, .n_sources = 1};
+	char topic[] = "topic";
+	struct config_source sources[] = {
+	    {.name = name,
+		.scheme = scheme_new("a", scheme_builtin("stripe")),
+		.silent_after_ms = 3600000},
+	    {.name = topic,
+		.scheme = scheme_new("b", scheme_builtin("aws-sns"))}};
+	const struct config config = {.sources = sources, .n_sources = 2};
 	struct stats *stats = stats_new();
 	const struct metrics_view view = {.config = &config,
 	    .worker = "local",
@@ -135,6 +144,10 @@ test_families(void **state)
 	stats_event(stats, "stripe", true, 3000);
 	stats_flags(stats, "stripe", EVENT_REPLAYED_BODY);
 	stats_unmatched(stats, "stripe");
+	stats_event(stats, "topic", false, 3000);
+	stats_confirmed(stats, "gone", true);
+	stats_confirmed(stats, "gone", true);
+	stats_confirmed(stats, "gone", false);
 	stats_attempt(stats, "paid", false, &bad);
 	stats_dead(stats, "paid");
 	stats_commit(stats, 300, 7);
@@ -143,7 +156,11 @@ test_families(void **state)
 	assert_int_equal(pages, 1);
 	for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++)
 		support_contains(text, expected[i]);
+	/* stripe has nothing to confirm */
+	assert_int_equal(times(text, "\ngaff_confirmations_total{"), 4);
 	free(text);
+	scheme_free(sources[0].scheme);
+	scheme_free(sources[1].scheme);
 	json_decref(view.gateways);
 	stats_free(stats);
 }

@@ -25,6 +25,9 @@ test_sources(void **state)
 	stats_event(stats, "github", false, 2000);
 	stats_event(stats, "stripe", true, 3000);
 	stats_unmatched(stats, "github");
+	stats_confirmed(stats, "stripe", false);
+	stats_confirmed(stats, "github", true);
+	stats_confirmed(stats, "github", true);
 	rows = stats_sources(stats, &n);
 	assert_int_equal(n, 2);
 	assert_string_equal(rows[0].name, "stripe");
@@ -33,6 +36,10 @@ test_sources(void **state)
 	assert_int_equal(rows[0].unmatched, 0);
 	assert_int_equal(rows[0].last_ms, 3000);
 	assert_int_equal(stats_source(stats, "github")->unmatched, 1);
+	assert_int_equal(rows[0].confirmed, 0);
+	assert_int_equal(rows[0].not_confirmed, 1);
+	assert_int_equal(rows[1].confirmed, 2);
+	assert_int_equal(rows[1].not_confirmed, 0);
 	stats_free(stats);
 }
 
