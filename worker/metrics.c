@@ -433,7 +433,8 @@ static const struct family families[] = {
 	"Events that matched no route; a reload asks again, and counts again.",
 	ROWS_SOURCE, put_unmatched},
     {"gaff_confirmations_total", "counter",
-	"Events that a GET was to confirm, such as a subscription's: confirmed, "
+	"Events that a GET was to confirm, such as a subscription's: "
+	"confirmed, "
 	"or failed, so that the provider sends nothing.",
 	ROWS_SOURCE, put_confirmations},
     {"gaff_last_event_timestamp_seconds", "gauge",

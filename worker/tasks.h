@@ -42,8 +42,8 @@ enum task_kind {
 			 due_ms: how long they are fresh; n: ms it took */
 	TASK_CONFIRMED, /* source: an event of its is confirmed (failed: never
 			 will be) */
-	TASK_STOPPED, /* nothing runs any more; the last task.  failed: the
-			 spawner is gone, the worker must end */
+	TASK_STOPPED,   /* nothing runs any more; the last task.  failed: the
+			   spawner is gone, the worker must end */
 	TASK__MAX
 };
 
