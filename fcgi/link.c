@@ -58,6 +58,7 @@ struct link {
 	link_blob_fn *blob;
 	void *asks_arg; /* of these two */
 	zmq_pollitem_t *items;
+	struct log_held held; /* lines of one turn */
 	int64_t now_ms;
 	int64_t ticked_ms;
 	int64_t expired_ms;
@@ -327,7 +328,9 @@ run(void *arg)
 	struct link *link = arg;
 	struct waiters *waiters = &link->waiters;
 
+	log_hold(&link->held);
 	while (!is_over(link)) {
+		log_release();
 		wait_for_work(link);
 		take_pushed(link);
 		for (size_t i = 0; i < waiters->n_peers; i++)
@@ -336,6 +339,7 @@ run(void *arg)
 		tick(link);
 	}
 	swap_peers(link, NULL, NULL, 0);
+	log_hold(NULL);
 	return NULL;
 }
 

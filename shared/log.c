@@ -37,6 +37,7 @@ static const struct {
 static struct {
 	bool syslog;
 	bool journal;
+	bool socket; /* standard error is one */
 	enum log_format format;
 } settings;
 
@@ -119,32 +120,80 @@ write_now(const char *p, size_t len)
 {
 	struct pollfd out = {STDERR_FILENO, POLLOUT, 0};
 
-	if (send(STDERR_FILENO, p, len, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
-		return true;
-	if (errno != ENOTSOCK || poll(&out, 1, 0) <= 0 ||
-	    (out.revents & POLLOUT) == 0)
+	if (settings.socket)
+		return send(STDERR_FILENO, p, len,
+			   MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+	if (poll(&out, 1, 0) <= 0 || (out.revents & POLLOUT) == 0)
 		return false;
 	return write(STDERR_FILENO, p, len) >= 0;
+}
+
+/* Whether the count of what was lost is told, or there is none. */
+static bool
+tell_lost(void)
+{
+	struct buf line = {0};
+	bool done = lost.lines == 0;
+
+	if (!done) {
+		compose(&line, LOG_LEVEL_WARN, "log_lost",
+		    (const struct log_field[]){
+			log_int("lines", lost.lines), LOG_NONE});
+		done = !line.failed && write_now(line.p, line.len);
+		buf_clear(&line);
+	}
+	if (done)
+		lost.lines = 0;
+	return done;
 }
 
 /* A reader that has stalled holds up nobody's requests: what it has no room
  * for is lost and counted, and the count goes before the next line. */
 static void
-to_stderr(const struct buf *line)
+to_stderr(const char *p, size_t len, unsigned lines)
 {
-	struct buf both = {0};
-	bool done;
-
 	(void)pthread_mutex_lock(&lost.lock);
-	if (lost.lines > 0)
-		compose(&both, LOG_LEVEL_WARN, "log_lost",
-		    (const struct log_field[]){
-			log_int("lines", lost.lines), LOG_NONE});
-	(void)buf_add(&both, line->p, line->len);
-	done = !both.failed && write_now(both.p, both.len);
-	lost.lines = done ? 0 : lost.lines + 1;
+	if (!tell_lost() || !write_now(p, len))
+		lost.lines += lines;
 	(void)pthread_mutex_unlock(&lost.lock);
-	buf_clear(&both);
+}
+
+/* ---- holding lines back ---- */
+
+static _Thread_local struct log_held *held;
+
+void
+log_release(void)
+{
+	if (held != NULL && held->len > 0) {
+		to_stderr(held->text, held->len, held->lines);
+		held->len = 0;
+		held->lines = 0;
+	}
+}
+
+void
+log_hold(struct log_held *with)
+{
+	log_release();
+	held = with;
+}
+
+/* Write a line, or keep it for later. */
+static void
+put(enum log_level level, const struct buf *line)
+{
+	bool holds = held != NULL && level == LOG_LEVEL_INFO;
+
+	if (!holds || line->len > sizeof held->text - held->len)
+		log_release();
+	if (!holds || line->len > sizeof held->text) {
+		to_stderr(line->p, line->len, 1);
+		return;
+	}
+	memcpy(held->text + held->len, line->p, line->len);
+	held->len += line->len;
+	held->lines++;
 }
 
 void
@@ -163,7 +212,7 @@ log_write(enum log_level level, const char *msg, const struct log_field *fields)
 		syslog(
 		    levels[level].priority, "%.*s", (int)line.len - 1, line.p);
 	} else {
-		to_stderr(&line);
+		put(level, &line);
 	}
 	buf_clear(&line);
 	errno = kept_errno;
@@ -182,6 +231,14 @@ stderr_is_journal(void)
 	(void)snprintf(mine, sizeof mine, "%ju:%ju", (uintmax_t)st.st_dev,
 	    (uintmax_t)st.st_ino);
 	return strcmp(named, mine) == 0;
+}
+
+static bool
+stderr_is_socket(void)
+{
+	struct stat st;
+
+	return fstat(STDERR_FILENO, &st) == 0 && S_ISSOCK(st.st_mode);
 }
 
 /* Whether lines on standard error reach somebody and survive a rotation. */
@@ -203,6 +260,7 @@ log_open(enum log_to to, enum log_format format, const char *ident)
 	settings.syslog =
 	    to == LOG_TO_SYSLOG || (to == LOG_TO_AUTO && !stderr_is_good());
 	settings.journal = !settings.syslog && stderr_is_journal();
+	settings.socket = stderr_is_socket();
 	if (settings.syslog)
 		openlog(ident, LOG_PID | LOG_NDELAY, LOG_DAEMON);
 }

@@ -10,16 +10,22 @@
  * errno stays as it is.  Nobody waits for whoever reads standard error: a line
  * there is no room for is lost, and the next one that gets through follows a
  * log_lost lines=N.
+ *
+ * A thread that does much in one go may hold its lines back until it waits
+ * again: they then go out in one write.  Only a process that is killed within
+ * such a turn loses those of it.
  */
 
 #ifndef SHARED_LOG_H
 #define SHARED_LOG_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 enum {
 	LOG_VALUE_MAX = 256,
-	LOG_LINES = 10, /* a minute, of what somebody outside can cause */
+	LOG_LINES = 10,      /* a minute, of what somebody outside can cause */
+	LOG_HELD_MAX = 4096, /* bytes; what a pipe takes whole (PIPE_BUF) */
 };
 
 enum log_level {
@@ -80,6 +86,21 @@ void log_write(
  * process's logging.
  */
 void log_open(enum log_to to, enum log_format format, const char *ident);
+
+/*
+ * Hold the calling thread's lines back: those of level info, while they are for
+ * standard error and fit.  log_release() writes them, as does every line that
+ * is not held, before itself.  `held` is the caller's, zeroed, and stays in use
+ * until log_hold(NULL), which writes what is left.
+ */
+struct log_held {
+	size_t len;
+	unsigned lines;
+	char text[LOG_HELD_MAX];
+};
+
+void log_hold(struct log_held *held);
+void log_release(void);
 
 /*
  * A budget of lines per cause.  Counts the call; returns 1 when the line may

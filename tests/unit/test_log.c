@@ -189,11 +189,13 @@ try_stalled(int reader, int writer)
 	int kept = dup(STDERR_FILENO);
 
 	assert_true(dup2(writer, STDERR_FILENO) >= 0);
+	log_open(LOG_TO_STDERR, LOG_FORMAT_TEXT, "test");
 	for (int i = 0; i < 20000; i++)
 		log_info("many", LOG_NONE);
 	n = read(reader, text, sizeof(text));
 	log_info("again", LOG_NONE);
 	assert_true(dup2(kept, STDERR_FILENO) >= 0);
+	log_open(LOG_TO_STDERR, LOG_FORMAT_TEXT, "test");
 	(void)close(kept);
 	assert_true(n > 0);
 	assert_memory_equal(text, "level=info msg=many\n", 20);
@@ -215,6 +217,65 @@ test_stalled_reader(void **state)
 	try_stalled(ends[0], ends[1]);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
 	try_stalled(ends[0], ends[1]);
+}
+
+/* What a pipe has got so far. */
+static void
+expect(int reader, const char *expected)
+{
+	char text[2 * LOG_HELD_MAX];
+	ssize_t n = read(reader, text, sizeof text - 1);
+
+	text[n > 0 ? n : 0] = '\0';
+	assert_string_equal(text, expected);
+}
+
+static void
+expect_lines(int reader, const char *line, size_t n)
+{
+	char text[2 * LOG_HELD_MAX] = "";
+
+	for (size_t i = 0; i < n; i++)
+		memcpy(text + i * strlen(line), line, strlen(line) + 1);
+	expect(reader, text);
+}
+
+static void
+test_held(void **state)
+{
+	static struct log_held held;
+	static const char line[] = "level=info msg=one\n";
+	size_t fit = LOG_HELD_MAX / (sizeof line - 1);
+	int kept = dup(STDERR_FILENO);
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+	assert_true(dup2(ends[1], STDERR_FILENO) >= 0);
+	log_hold(&held);
+	log_info("one", LOG_NONE);
+	log_info("one", LOG_NONE);
+	expect(ends[0], "");
+	log_release();
+	expect_lines(ends[0], line, 2);
+	log_release();
+	expect(ends[0], "");
+	/* a fault is told at once, and in its turn */
+	log_info("one", LOG_NONE);
+	log_error("two", LOG_NONE);
+	expect(ends[0], "level=info msg=one\nlevel=error msg=two\n");
+	/* no more than there is room for */
+	for (size_t i = 0; i < fit + 1; i++)
+		log_info("one", LOG_NONE);
+	expect_lines(ends[0], line, fit);
+	log_hold(NULL);
+	expect_lines(ends[0], line, 1);
+	log_info("one", LOG_NONE);
+	expect_lines(ends[0], line, 1);
+	assert_true(dup2(kept, STDERR_FILENO) >= 0);
+	(void)close(kept);
+	(void)close(ends[0]);
+	(void)close(ends[1]);
 }
 
 /* One line of LOG_TO_AUTO while this is standard error. */
@@ -310,6 +371,7 @@ main(void)
 	    cmocka_unit_test(test_cut),
 	    cmocka_unit_test(test_without_memory),
 	    cmocka_unit_test(test_stalled_reader),
+	    cmocka_unit_test(test_held),
 	    cmocka_unit_test(test_auto),
 	    cmocka_unit_test(test_allow),
 	};
