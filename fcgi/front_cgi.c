@@ -42,6 +42,13 @@ cgi_patience(struct front *front, int ms)
 	(void)ms;
 }
 
+/* Its variables are the process's own. */
+static void
+cgi_forget(struct front *front)
+{
+	(void)front;
+}
+
 static void
 cgi_answer(struct front *front, const void *p, size_t len)
 {
@@ -70,6 +77,7 @@ cgi_close(struct front *front)
 static const struct front_ops cgi_ops = {
     .read = cgi_read,
     .patience = cgi_patience,
+    .forget = cgi_forget,
     .answer = cgi_answer,
     .close = cgi_close,
 };

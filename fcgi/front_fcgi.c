@@ -11,6 +11,7 @@
 
 #include <fcgiapp.h>
 
+#include "../shared/buf.h"
 #include "../shared/clock.h"
 #include "../shared/log.h"
 #include "front.h"
@@ -27,9 +28,10 @@ enum {
 struct front_fcgi {
 	struct front front;
 	FCGX_Request fcgx;
-	int fd; /* ours; libfcgi has a duplicate that it may close */
+	int fd; /* ours; libfcgi has it too, or a duplicate: prepare_to_wait()
+		 */
 	bool ended;
-	struct watch *watch; /* NULL: no more */
+	struct watch *watch; /* NULL: no more, or the request is whole */
 };
 
 static struct front_fcgi *
@@ -119,23 +121,67 @@ fcgi_read(struct front *front, void *p, size_t len, size_t *got)
 }
 
 static void
-fcgi_patience(struct front *front, int ms)
+set_patience(int fd, int ms)
 {
 	const struct timeval limit = {
 	    .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000L};
 
-	(void)setsockopt(
-	    self(front)->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+}
+
+static void
+fcgi_patience(struct front *front, int ms)
+{
+	set_patience(self(front)->fd, ms);
+}
+
+/* What only reading takes. */
+static void
+release(struct front_fcgi *fcgi)
+{
+	end_watch(fcgi);
+	FCGX_Free(&fcgi->fcgx, 0);
+	if (fcgi->fcgx.ipcFd != -1 && fcgi->fcgx.ipcFd != fcgi->fd)
+		(void)close(fcgi->fcgx.ipcFd);
+	fcgi->fcgx.ipcFd = -1;
+}
+
+static void
+fcgi_forget(struct front *front)
+{
+	front->envp = NULL;
+	release(self(front));
+}
+
+static void
+send_all(int fd, const char *p, size_t len)
+{
+	struct pollfd room = {.fd = fd, .events = POLLOUT};
+
+	while (len > 0) {
+		ssize_t n = send(fd, p, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (n == -1 && errno == EAGAIN &&
+		    poll(&room, 1, FRONT_SEND_MS) == 1)
+			continue;
+		if (n <= 0)
+			return;
+		p += n;
+		len -= (size_t)n;
+	}
 }
 
 static void
 fcgi_answer(struct front *front, const void *p, size_t len)
 {
 	struct front_fcgi *fcgi = self(front);
+	struct buf out = {0};
 
-	(void)FCGX_PutStr(p, (int)len, fcgi->fcgx.out);
-	(void)FCGX_FClose(fcgi->fcgx.err);
-	(void)FCGX_FClose(fcgi->fcgx.out);
+	if (records_answer(&out, (unsigned)fcgi->fcgx.requestId, p, len) == 0)
+		send_all(fcgi->fd, out.p, out.len);
+	else
+		log_error("no_memory", log_str("for", "answer"));
+	buf_clear(&out);
 }
 
 /* Closing with unread input would reset the peer before it has our answer:
@@ -168,11 +214,9 @@ fcgi_close(struct front *front)
 
 	/* a kept connection is never used again: what the body left behind
 	 * would be read as the next request */
-	FCGX_Free(&fcgi->fcgx, 0);
 	if (!fcgi->ended)
 		linger(fcgi);
-	end_watch(fcgi);
-	(void)close(fcgi->fcgx.ipcFd);
+	release(fcgi);
 	(void)close(fcgi->fd);
 	free(fcgi);
 }
@@ -180,43 +224,68 @@ fcgi_close(struct front *front)
 static const struct front_ops fcgi_ops = {
     .read = fcgi_read,
     .patience = fcgi_patience,
+    .forget = fcgi_forget,
     .answer = fcgi_answer,
     .close = fcgi_close,
 };
 
-/* Let libfcgi read the request's variables from a duplicate of the descriptor,
- * which it closes when it fails. */
+/* Where the rest is waited for, a silence ends it, and libfcgi, which closes
+ * its descriptor when it fails, has a duplicate: the watch must not meet
+ * another connection under that number. */
+static int
+prepare_to_wait(struct front_fcgi *fcgi)
+{
+	if (fcntl(fcgi->fd, F_SETFL, 0) != 0)
+		return -1;
+	set_patience(fcgi->fd, FRONT_RECEIVE_MS);
+	fcgi->fcgx.ipcFd = fcntl(fcgi->fd, F_DUPFD_CLOEXEC, 0);
+	return fcgi->fcgx.ipcFd != -1 && looks_like_request(fcgi->fd) ? 0 : -1;
+}
+
+/* Let libfcgi read the request's variables. */
 static int
 begin(struct front_fcgi *fcgi)
 {
+	bool is_lent;
+
+	fcgi->fcgx.ipcFd = -1;
 	if (FCGX_InitRequest(&fcgi->fcgx, -1, FCGI_FAIL_ACCEPT_ON_INTR) != 0)
 		return -1;
-	fcgi->fcgx.ipcFd = fcntl(fcgi->fd, F_DUPFD_CLOEXEC, 0);
-	if (fcgi->fcgx.ipcFd == -1)
+	fcgi->fcgx.ipcFd = fcgi->fd;
+	if (fcgi->watch != NULL && prepare_to_wait(fcgi) != 0)
 		return -1;
+	is_lent = fcgi->fcgx.ipcFd == fcgi->fd;
 	/* a connection that is open already is used, not closed */
 	fcgi->fcgx.keepConnection = 1;
 	(void)FCGX_Detach(&fcgi->fcgx);
-	return FCGX_Accept_r(&fcgi->fcgx) == 0 ? 0 : -1;
+	if (FCGX_Accept_r(&fcgi->fcgx) == 0)
+		return 0;
+	if (is_lent && fcgi->fcgx.ipcFd == -1)
+		fcgi->fd = -1;
+	return -1;
 }
 
 struct front *
-front_fcgi_open(int fd, bool whole, struct watch *watch)
+front_fcgi_open(int fd, struct watch *watch)
 {
 	struct front_fcgi *fcgi = calloc(1, sizeof *fcgi);
 
-	if (fcgi == NULL || (!whole && !looks_like_request(fd)))
-		goto fail;
+	if (fcgi == NULL) {
+		if (watch != NULL)
+			watch_end(watch);
+		(void)close(fd);
+		return NULL;
+	}
 	fcgi->front.ops = &fcgi_ops;
 	fcgi->fd = fd;
 	fcgi->watch = watch;
-	if (begin(fcgi) != 0)
-		goto fail;
+	if (begin(fcgi) != 0) {
+		release(fcgi);
+		if (fcgi->fd != -1)
+			(void)close(fcgi->fd);
+		free(fcgi);
+		return NULL;
+	}
 	fcgi->front.envp = fcgi->fcgx.envp;
 	return &fcgi->front;
-fail:
-	watch_end(watch);
-	(void)close(fd);
-	free(fcgi);
-	return NULL;
 }

@@ -22,6 +22,7 @@ enum {
 	DRAIN_BYTES = 8 << 20,
 	START_MS = 500, /* for a link to come up */
 	KEYS_PART = 60, /* percent of answer_within, for keys to come */
+	BODY_ON_STACK = 16384,
 };
 
 struct gate {
@@ -39,7 +40,6 @@ struct request {
 	struct gate *gate;
 	struct front *front;
 	struct snapshot *snapshot;
-	struct params params;
 	struct ingest ingest;
 	struct keyring_want want;
 	struct kept_turn kept;
@@ -83,7 +83,6 @@ request_free(struct request *request)
 	ingest_clear(&request->ingest);
 	keyring_forget(&request->want);
 	kept_unref(request->kept.keys);
-	params_clear(&request->params);
 	snapshot_unref(request->snapshot);
 	free(request);
 }
@@ -211,33 +210,32 @@ drain(struct front *front)
 	}
 }
 
-/* Read the whole body, which must end where the head says. */
-static void *
-read_body(struct request *request)
+/* Read the whole body into `body`; it must end where the head says. */
+static int
+read_body(struct request *request, void *body)
 {
 	struct ingest *ingest = &request->ingest;
 	size_t length = (size_t)ingest->length;
-	void *body = malloc(length + 1);
 	enum front_read read;
 
 	if (body == NULL) {
 		(void)ingest_refuse(ingest, REFUSAL_NO_MEMORY);
 		drain(request->front);
-		return NULL;
+		return -1;
 	}
 	read = request->front->ops->read(
 	    request->front, body, length + 1, &request->bytes);
 	request->has_body = true;
 	if (read == FRONT_END && request->bytes == length)
-		return body;
+		return 0;
 	(void)ingest_refuse(ingest, REFUSAL_LENGTH);
 	if (read == FRONT_PART)
 		drain(request->front);
-	free(body);
-	return NULL;
+	return -1;
 }
 
-/* Give the event to the link, which then owns the request. */
+/* Give the event to the link, which then owns the request: what only reading
+ * and judging took is released before. */
 static void
 store(struct request *request)
 {
@@ -247,10 +245,14 @@ store(struct request *request)
 	    [LINK_NO_MEMORY] = REFUSAL_NO_MEMORY,
 	};
 	const struct config *config = snapshot_config(request->snapshot);
-	enum link_push pushed =
-	    link_push(request->gate->link, &request->ingest.event, request,
-		request->read_ms + config->gateway.answer_within_ms);
+	struct waiter *waiter = link_waiter(&request->ingest.event);
+	enum link_push pushed;
 
+	request->body = NULL;
+	ingest_forget(&request->ingest);
+	request->front->ops->forget(request->front);
+	pushed = link_push(request->gate->link, waiter, request,
+	    request->read_ms + config->gateway.answer_within_ms);
 	if (pushed == LINK_PUSHED)
 		return;
 	(void)ingest_refuse(&request->ingest, refusals[pushed]);
@@ -331,15 +333,14 @@ log_plain(const struct request *request)
 		gate_log_plain(&request->ingest, suppressed);
 }
 
-static void
-serve_body(struct request *request)
+/* What becomes of a request whose body is there. */
+static enum ingest_step
+judge(struct request *request)
 {
 	int64_t within_ms =
 	    snapshot_config(request->snapshot)->gateway.answer_within_ms;
-	enum ingest_step step = INGEST_REFUSE;
-	void *body = read_body(request);
+	enum ingest_step step;
 
-	request->body = body;
 	request->read_ms = clock_boot_ms();
 	request->ingest.fetch = keyring_give;
 	request->ingest.fetch_arg = &request->want;
@@ -348,13 +349,26 @@ serve_body(struct request *request)
 	if (kept_awaits(request->ingest.source))
 		step_aside(request);
 	kept_begin(&request->kept);
-	if (body != NULL)
-		step = ingest_body(
-		    &request->ingest, body, request->bytes, clock_wall_ms());
+	step = ingest_body(
+	    &request->ingest, request->body, request->bytes, clock_wall_ms());
 	step = with_keys(request, step);
-	step = kept_go_on(&request->kept, step, body, request->bytes);
+	return kept_go_on(&request->kept, step, request->body, request->bytes);
+}
+
+static void
+serve_body(struct request *request)
+{
+	size_t length = (size_t)request->ingest.length;
+	char small[BODY_ON_STACK];
+	char *own = length < sizeof small ? NULL : malloc(length + 1);
+	char *body = length < sizeof small ? small : own;
+	enum ingest_step step = INGEST_REFUSE;
+
+	if (read_body(request, body) == 0) {
+		request->body = body;
+		step = judge(request);
+	}
 	if (step == INGEST_STORE) {
-		request->body = NULL;
 		log_plain(request);
 		store(request);
 	} else if (step == INGEST_HANDSHAKE) {
@@ -362,24 +376,22 @@ serve_body(struct request *request)
 	} else {
 		refuse(request);
 	}
-	free(body);
+	free(own);
 }
 
 static enum ingest_step
-read_head(struct request *request)
+read_head(struct request *request, struct params *params, struct target *target)
 {
 	static const enum refusal refusals[PARAMS__MAX] = {
 	    [PARAMS_TOO_MANY] = REFUSAL_MALFORMED,
 	    [PARAMS_TWICE] = REFUSAL_MALFORMED,
 	    [PARAMS_NO_MEMORY] = REFUSAL_NO_MEMORY,
 	};
-	enum params_result result =
-	    params_read(&request->params, request->front->envp);
+	enum params_result result = params_read(params, request->front->envp);
 
 	if (result != PARAMS_OK)
 		return ingest_refuse(&request->ingest, refusals[result]);
-	return ingest_head(
-	    &request->ingest, request->snapshot, &request->params);
+	return ingest_head(&request->ingest, request->snapshot, params, target);
 }
 
 static struct snapshot *
@@ -397,6 +409,8 @@ void
 gate_serve(struct gate *gate, struct front *front)
 {
 	struct request *request = malloc(sizeof *request);
+	struct params params; /* these two until the request is parked */
+	struct target target;
 	enum ingest_step step;
 
 	if (request == NULL) {
@@ -415,7 +429,7 @@ gate_serve(struct gate *gate, struct front *front)
 	request->has_body = false;
 	request->bytes = 0;
 	request->body = NULL;
-	step = read_head(request);
+	step = read_head(request, &params, &target);
 	if (step == INGEST_READ) {
 		serve_body(request);
 	} else if (step == INGEST_REFUSE) {
@@ -424,6 +438,7 @@ gate_serve(struct gate *gate, struct front *front)
 	} else {
 		answer_health(request, step);
 	}
+	params_clear(&params);
 }
 
 /* ---- the gate itself ---- */

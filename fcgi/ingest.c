@@ -199,21 +199,22 @@ check_head(struct ingest *ingest)
 
 enum ingest_step
 ingest_head(struct ingest *ingest, const struct snapshot *snapshot,
-    const struct params *params)
+    const struct params *params, struct target *target)
 {
 	enum refusal refusal;
 
-	*ingest = (struct ingest){.snapshot = snapshot, .params = params};
+	*ingest = (struct ingest){
+	    .snapshot = snapshot, .params = params, .target = target};
 	if (find_remote(ingest) != 0)
 		return ingest_refuse(ingest, REFUSAL_NO_MEMORY);
-	if (target_read(&ingest->target, params->known[PARAM_URI]) != 0)
+	if (target_read(target, params->known[PARAM_URI]) != 0)
 		return ingest_refuse(ingest, REFUSAL_MALFORMED);
-	if (strcmp(ingest->target.path, "/-/health") == 0)
+	if (strcmp(ingest->target->path, "/-/health") == 0)
 		return own_path(ingest, INGEST_HEALTH);
-	if (strcmp(ingest->target.path, "/-/ready") == 0)
+	if (strcmp(ingest->target->path, "/-/ready") == 0)
 		return own_path(ingest, INGEST_READY);
 	ingest->source = snapshot_source(
-	    snapshot, ingest->target.path, params_header(params, "host"));
+	    snapshot, ingest->target->path, params_header(params, "host"));
 	if (ingest->source == NULL)
 		return ingest_refuse(ingest, REFUSAL_NO_SOURCE);
 	refusal = check_head(ingest);
@@ -232,9 +233,9 @@ make_url(const struct ingest *ingest, struct buf *url)
 	if (base == NULL)
 		return 0;
 	(void)buf_add_str(url, base);
-	if (ingest->target.query[0] != '\0') {
+	if (ingest->target->query[0] != '\0') {
 		(void)buf_add_char(url, '?');
-		(void)buf_add_str(url, ingest->target.query);
+		(void)buf_add_str(url, ingest->target->query);
 	}
 	return buf_str(url) != NULL ? 0 : -1;
 }
@@ -291,7 +292,7 @@ fill_event(struct ingest *ingest, const struct scheme_request *request)
 	    headers_write(source->scheme, ingest->params, &ingest->headers) !=
 		0 ||
 	    target_blank(
-		source->scheme, ingest->target.query, &ingest->query) != 0 ||
+		source->scheme, ingest->target->query, &ingest->query) != 0 ||
 	    event_id_new(request->now_ms, event->id) != 0 ||
 	    event_digest(request->body, request->body_len, event->sha256) != 0)
 		return -1;
@@ -363,8 +364,8 @@ ingest_body(
 	const struct params *params = ingest->params;
 	struct buf url = {0};
 	struct scheme_request request = {.method = params->known[PARAM_METHOD],
-	    .path = ingest->target.path,
-	    .query = ingest->target.query,
+	    .path = ingest->target->path,
+	    .query = ingest->target->query,
 	    .content_type = params->known[PARAM_TYPE],
 	    .headers = params->headers,
 	    .n_headers = params->n_headers,
@@ -386,6 +387,21 @@ ingest_body(
 	}
 	buf_clear(&url);
 	return step;
+}
+
+void
+ingest_forget(struct ingest *ingest)
+{
+	const struct event *event = &ingest->event;
+
+	ingest->event = (struct event){.source = event->source,
+	    .key = event->key,
+	    .type = event->type,
+	    .remote = event->remote};
+	ingest->params = NULL;
+	ingest->target = NULL;
+	buf_clear(&ingest->headers);
+	buf_clear(&ingest->query);
 }
 
 void

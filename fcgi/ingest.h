@@ -36,7 +36,7 @@ struct ingest {
 	scheme_fetch_fn *fetch; /* to be set after the head */
 	void *fetch_arg;
 	const struct scheme_keys *keys; /* the same: NULL is the source's */
-	struct target target;
+	struct target *target;
 	const struct config_source *source; /* NULL: none found */
 	char remote[INGEST_REMOTE_SIZE];    /* the sender's address, or "" */
 	bool plain;                         /* came by HTTP, to be warned of */
@@ -52,10 +52,12 @@ struct ingest {
 	struct buf query;
 };
 
-/* Both pointers must stay while `ingest` is used; ingest_clear() is due after
- * either step.  Returns READ, HEALTH, READY or REFUSE. */
-enum ingest_step ingest_head(struct ingest *ingest,
-    const struct snapshot *snapshot, const struct params *params);
+/* The three pointers must stay while `ingest` is used, but for what follows
+ * ingest_forget(); it fills in `target`.  ingest_clear() is due after either
+ * step.  Returns READ, HEALTH, READY or REFUSE. */
+enum ingest_step
+ingest_head(struct ingest *ingest, const struct snapshot *snapshot,
+    const struct params *params, struct target *target);
 
 /* Returns STORE, HANDSHAKE or REFUSE.  `body` is borrowed by ->event.  After
  * REFUSAL_NO_KEYS it may be called once more. */
@@ -64,6 +66,10 @@ enum ingest_step ingest_body(
 
 /* Refuse for a reason the caller found; returns INGEST_REFUSE. */
 enum ingest_step ingest_refuse(struct ingest *ingest, enum refusal refusal);
+
+/* The event has been taken: what is left is for the answer and its line in the
+ * log, the event's source, key, type and remote among it. */
+void ingest_forget(struct ingest *ingest);
 
 void ingest_clear(struct ingest *ingest);
 

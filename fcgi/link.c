@@ -374,8 +374,8 @@ park(struct link *link, struct waiter *waiter, int64_t now_ms)
 	return LINK_PUSHED;
 }
 
-static struct waiter *
-waiter_new(const struct event *event, void *owner)
+struct waiter *
+link_waiter(const struct event *event)
 {
 	static const struct wire_target nobody;
 	struct waiter *waiter = calloc(1, sizeof *waiter);
@@ -388,23 +388,22 @@ waiter_new(const struct event *event, void *owner)
 		free(waiter);
 		return NULL;
 	}
-	waiter->owner = owner;
 	waiter->rank = rank_event(event);
 	memcpy(waiter->id, event->id, EVENT_ID_LEN);
 	return waiter;
 }
 
 enum link_push
-link_push(struct link *link, const struct event *event, void *owner,
+link_push(struct link *link, struct waiter *waiter, void *owner,
     int64_t deadline_boot_ms)
 {
-	struct waiter *waiter = waiter_new(event, owner);
 	int64_t now_ms = clock_boot_ms();
 	enum link_push result;
 	bool first;
 
 	if (waiter == NULL)
 		return LINK_NO_MEMORY;
+	waiter->owner = owner;
 	waiter->deadline_ms = deadline_boot_ms;
 	waiter->third_ms = (deadline_boot_ms - now_ms) / 3;
 	(void)pthread_mutex_lock(&link->mutex);

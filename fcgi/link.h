@@ -22,6 +22,7 @@
 #include "tally.h"
 
 struct link;
+struct waiter;
 
 enum link_result {
 	LINK_STORED,
@@ -42,7 +43,7 @@ struct link_answer {
 };
 
 /* Called on the link thread, once for each event handed over. */
-typedef void link_answer_fn(void *waiter, const struct link_answer *answer);
+typedef void link_answer_fn(void *owner, const struct link_answer *answer);
 
 /* The gateway's counters that a worker has not been told yet, for HELLO and
  * BEAT: tallies_json(). */
@@ -81,14 +82,17 @@ enum link_push {
 
 enum { LINK_LOST_MS = 30000 };
 
+/* An event as it goes over the wire; nothing of it is kept.  NULL without
+ * memory.  For link_push(). */
+struct waiter *link_waiter(const struct event *event);
+
 /*
- * Hand over an event with its waiter, from any thread.  `event` is encoded at
- * once and not kept.  `deadline_boot_ms` is when an answer must have been
- * given.  Anything but LINK_PUSHED: nothing was taken, `answer` will not be
- * called.
+ * Hand an event over, from any thread, for whoever is answered; `waiter` is
+ * taken in any case and may be NULL.  `deadline_boot_ms` is when an answer must
+ * have been given.  Anything but LINK_PUSHED: `answer` will not be called.
  */
-enum link_push link_push(struct link *link, const struct event *event,
-    void *waiter, int64_t deadline_boot_ms);
+enum link_push link_push(struct link *link, struct waiter *waiter, void *owner,
+    int64_t deadline_boot_ms);
 
 /* Send a frame to a worker that accepts events, if there is one and not much
  * else is to be told; nothing is waited for.  Takes what is in `frame`.  From

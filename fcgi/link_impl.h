@@ -23,8 +23,8 @@ enum {
 	LINK_EARLY_MS = 60,  /* over a tick: a late answer is none */
 	LINK_PAUSE_MS = 100, /* before a worker that refused is asked again */
 	LINK_ORPHAN_MS =
-	    30000,             /* an ACK later than this gives no credit back */
-	LINK_OVERHEAD = 20480, /* bytes of a parked request beside its event */
+	    30000,            /* an ACK later than this gives no credit back */
+	LINK_OVERHEAD = 2048, /* bytes of a parked request beside its event */
 };
 
 struct waiter {

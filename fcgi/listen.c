@@ -2,7 +2,6 @@
 
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/time.h>
 #include <sys/un.h>
 
 #include <arpa/inet.h>
@@ -12,6 +11,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +20,12 @@
 #include "../shared/clock.h"
 #include "../shared/log.h"
 
-enum { BACKLOG = 512, ADDRESS_SIZE = 64, SYSTEMD_FD = 3 };
+enum {
+	BACKLOG = 512,
+	ADDRESS_SIZE = 64,
+	SYSTEMD_FD = 3,
+	LOOK_MS = 1000, /* between looks at who the web server is */
+};
 
 union address {
 	struct sockaddr any;
@@ -294,7 +299,21 @@ log_stranger(const char *peer)
 		    log_suppressed(suppressed));
 }
 
-/* Tell once which user the web server is, and again when that changes. */
+/* Whether a second has passed since this was last so. */
+static bool
+is_time_to_look(void)
+{
+	static _Atomic int64_t next_ms;
+	int64_t now_ms = clock_boot_ms();
+
+	if (now_ms < atomic_load(&next_ms))
+		return false;
+	atomic_store(&next_ms, now_ms + LOOK_MS);
+	return true;
+}
+
+/* Tell once which user the web server is, and again when that changes; a look
+ * a second is enough for that. */
 static void
 note_user(int fd)
 {
@@ -307,7 +326,8 @@ note_user(int fd)
 	unsigned suppressed;
 	bool is_new;
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0)
+	if (!is_time_to_look() ||
+	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0)
 		return;
 	(void)pthread_mutex_lock(&mutex);
 	is_new = !known || uid != peer.uid;
@@ -338,31 +358,20 @@ may_connect(const struct listen *self, int fd, const union address *address)
 	return false;
 }
 
-static int
-set_limits(int fd)
-{
-	const struct timeval receive = {.tv_sec = LISTEN_RECEIVE_MS / 1000};
-	const struct timeval send = {.tv_usec = LISTEN_SEND_MS * 1000L};
-
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &receive, sizeof receive) !=
-	    0)
-		return -1;
-	return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &send, sizeof send);
-}
-
 int
 listen_accept(const struct listen *self)
 {
 	union address address = {.any = {.sa_family = AF_UNIX}};
 	socklen_t len = sizeof address;
-	int fd = accept4(self->fd, &address.any, &len, SOCK_CLOEXEC);
+	int fd =
+	    accept4(self->fd, &address.any, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	if (fd == -1) {
 		if (errno == EINTR || errno == ECONNABORTED)
 			errno = EAGAIN;
 		return -1;
 	}
-	if (may_connect(self, fd, &address) && set_limits(fd) == 0)
+	if (may_connect(self, fd, &address))
 		return fd;
 	(void)close(fd);
 	errno = EAGAIN;

@@ -20,11 +20,6 @@ struct listen {
 	struct net_list web; /* tcp: the web servers that may connect */
 };
 
-enum {
-	LISTEN_RECEIVE_MS = 5000, /* silence while a request comes in */
-	LISTEN_SEND_MS = 100,     /* an answer fits into the socket's buffer */
-};
-
 /*
  * `unix:PATH` (mode 0660, `group` or NULL) or `tcp:HOST:PORT`.  A socket file
  * nobody listens on is replaced.  0, or -1, logged.
@@ -35,7 +30,7 @@ int listen_open(struct listen *listen, const char *where, const char *group);
  * there is none, or -1, logged. */
 int listen_inherit(struct listen *listen);
 
-/* A connection, with its time limits set.  -1 with errno EAGAIN when there is
+/* A connection, on which nothing blocks.  -1 with errno EAGAIN when there is
  * none (or it was refused), or with another one when it cannot be had. */
 int listen_accept(const struct listen *listen);
 

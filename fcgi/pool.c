@@ -102,10 +102,11 @@ serve_one(struct thread *self, int fd)
 	bool whole = front_fcgi_is_whole(fd);
 	struct front *front;
 
-	if (!whole)
+	if (!whole) {
 		give_turn(self);
-	watch_begin(&self->watch, fd, clock_boot_ms() + POOL_READ_MS);
-	front = front_fcgi_open(fd, whole, &self->watch);
+		watch_begin(&self->watch, fd, clock_boot_ms() + POOL_READ_MS);
+	}
+	front = front_fcgi_open(fd, whole ? NULL : &self->watch);
 	if (front == NULL)
 		return;
 	front->aside = give_turn;

@@ -10,9 +10,12 @@ enum {
 	VERSION = 1,
 	BEGIN_REQUEST = 1,
 	ABORT_REQUEST = 2,
+	END_REQUEST = 3,
 	PARAMS = 4,
 	STDIN = 5,
+	STDOUT = 6,
 	RESPONDER = 1,
+	CONTENT_MAX = 65535, /* of a record */
 };
 
 struct record {
@@ -118,4 +121,39 @@ records_check(const unsigned char *p, size_t len)
 		at += HEADER_LEN + record.content + record.padding;
 	}
 	return whole ? RECORDS_WHOLE : RECORDS_OK;
+}
+
+/* ---- the answer ---- */
+
+static void
+put_record(
+    struct buf *out, unsigned type, unsigned id, const char *p, size_t len)
+{
+	const unsigned char head[HEADER_LEN] = {VERSION, (unsigned char)type,
+	    (unsigned char)(id >> 8), (unsigned char)id,
+	    (unsigned char)(len >> 8), (unsigned char)len};
+
+	(void)buf_add(out, head, sizeof head);
+	(void)buf_add(out, p, len);
+}
+
+int
+records_answer(struct buf *out, unsigned id, const void *p, size_t len)
+{
+	/* application status 0, FCGI_REQUEST_COMPLETE */
+	static const char complete[HEADER_LEN];
+	const char *rest = p;
+
+	(void)buf_reserve(
+	    out, len + (4 + len / CONTENT_MAX) * (size_t)HEADER_LEN);
+	while (len > 0) {
+		size_t n = len < CONTENT_MAX ? len : CONTENT_MAX;
+
+		put_record(out, STDOUT, id, rest, n);
+		rest += n;
+		len -= n;
+	}
+	put_record(out, STDOUT, id, NULL, 0);
+	put_record(out, END_REQUEST, id, complete, sizeof complete);
+	return out->failed ? -1 : 0;
 }

@@ -29,7 +29,7 @@ rejected_write(const struct ingest *ingest, const uint8_t id[EVENT_ID_LEN],
 		.type = "",
 		.remote = ingest->remote,
 		.method = known[PARAM_METHOD],
-		.path = ingest->target.path,
+		.path = ingest->target->path,
 		.content_type = known[PARAM_TYPE],
 		.scheme = scheme_name(scheme),
 		.body = body,
@@ -41,7 +41,7 @@ rejected_write(const struct ingest *ingest, const uint8_t id[EVENT_ID_LEN],
 
 	memcpy(rejected.event.id, id, EVENT_ID_LEN);
 	if (headers_write_rejected(scheme, ingest->params, &headers) == 0 &&
-	    target_blank_rejected(scheme, ingest->target.query, &query) == 0 &&
+	    target_blank_rejected(scheme, ingest->target->query, &query) == 0 &&
 	    event_digest(body, len, rejected.event.sha256) == 0) {
 		rejected.event.headers = buf_str(&headers);
 		rejected.event.query = buf_str(&query);

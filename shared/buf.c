@@ -10,7 +10,7 @@ enum { BUF_FIRST = 256, PRINTF_FIRST = 32 };
 int
 buf_reserve(struct buf *b, size_t more)
 {
-	size_t cap = b->cap ? b->cap : BUF_FIRST;
+	size_t cap = b->cap;
 	char *p;
 
 	if (!b->failed && more < b->cap - b->len)
@@ -18,6 +18,8 @@ buf_reserve(struct buf *b, size_t more)
 	if (b->failed || more > SIZE_MAX / 4 - b->len)
 		goto fail;
 	/* One byte more than asked for: the NUL of buf_str(). */
+	if (cap == 0)
+		cap = more < BUF_FIRST ? BUF_FIRST : more + 1;
 	while (cap < b->len + more + 1)
 		cap *= 2;
 	if ((p = realloc(b->p, cap)) == NULL)

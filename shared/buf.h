@@ -22,8 +22,8 @@ struct buf {
 	bool failed;
 };
 
-/* Make room for `more` bytes behind the present ones.  0, or -1 with `failed`
- * set. */
+/* Make room for `more` bytes behind the present ones: hardly more than that in
+ * an empty buf, to grow by doubling later.  0, or -1 with `failed` set. */
 int buf_reserve(struct buf *b, size_t more);
 
 /* Append; each returns 0, or -1 with `failed` set. */

@@ -34,6 +34,7 @@ setup(void **state)
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
 	f->server = pair[0];
 	f->fd = pair[1];
+	assert_int_equal(fcntl(f->fd, F_SETFL, O_NONBLOCK), 0);
 	watch_init(&f->watch);
 	*state = f;
 	return 0;
@@ -61,8 +62,10 @@ send_hex(struct fixture *f, const char *hex)
 static struct front *
 open_front(struct fixture *f)
 {
+	if (front_fcgi_is_whole(f->fd))
+		return front_fcgi_open(f->fd, NULL);
 	watch_begin(&f->watch, f->fd, 1000);
-	return front_fcgi_open(f->fd, front_fcgi_is_whole(f->fd), &f->watch);
+	return front_fcgi_open(f->fd, &f->watch);
 }
 
 /* Whether our end is closed, and all that was written before. */
@@ -86,7 +89,7 @@ test_request(void **state)
 	char answer[256];
 	size_t got;
 
-	send_hex(f, BEGIN PARAMS "01 05 0001 0003 05 00 616263 0000000000" END);
+	send_hex(f, BEGIN PARAMS "01 05 0001 0003 05 00 616263 0000000000");
 	front = open_front(f);
 	assert_non_null(front);
 	assert_string_equal(
@@ -95,6 +98,7 @@ test_request(void **state)
 	assert_int_equal(front->ops->read(front, body, 2, &got), FRONT_PART);
 	assert_int_equal(got, 2);
 	assert_int_equal(f->watch.fd, f->fd);
+	send_hex(f, END);
 	assert_int_equal(
 	    front->ops->read(front, body + 2, sizeof body - 2, &got),
 	    FRONT_END);
@@ -109,6 +113,47 @@ test_request(void **state)
 	assert_int_equal(answer[1], 6);
 	assert_memory_equal(answer + 8, "Status: 200 OK\r\n\r\nhi", 20);
 	assert_int_equal(answer[got - 15], 3);
+}
+
+/* One that is there whole needs no watch, and what was read may be forgotten
+ * before it is answered. */
+static void
+test_whole(void **state)
+{
+	struct fixture *f = *state;
+	struct front *front;
+	char body[16];
+	char answer[256];
+	size_t got;
+
+	send_hex(f, BEGIN PARAMS "01 05 0001 0003 05 00 616263 0000000000" END);
+	assert_true(front_fcgi_is_whole(f->fd));
+	front = front_fcgi_open(f->fd, NULL);
+	assert_non_null(front);
+	assert_string_equal(
+	    FCGX_GetParam("A", (char **)(uintptr_t)front->envp), "bc");
+	assert_int_equal(
+	    front->ops->read(front, body, sizeof body, &got), FRONT_END);
+	assert_int_equal(got, 3);
+	front->ops->forget(front);
+	assert_null(front->envp);
+	front->ops->answer(front, "Status: 200 OK\r\n\r\nhi", 20);
+	front->ops->close(front);
+	got = read_to_end(f, answer, sizeof answer);
+	assert_int_equal(got, 8 + 20 + 8 + 16);
+	assert_memory_equal(answer + 8, "Status: 200 OK\r\n\r\nhi", 20);
+}
+
+/* A whole one that libfcgi wants more of: nothing is waited for. */
+static void
+test_whole_but_short(void **state)
+{
+	struct fixture *f = *state;
+
+	send_hex(f, BEGIN "01 04 0001 0005 00 00  01 09 41 62 63" END);
+	assert_true(front_fcgi_is_whole(f->fd));
+	assert_null(front_fcgi_open(f->fd, NULL));
+	assert_int_equal(fcntl(f->fd, F_GETFD), -1);
 }
 
 static void
@@ -256,6 +301,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(test_request),
+	    TEST(test_whole),
+	    TEST(test_whole_but_short),
 	    TEST(test_cut_off),
 	    TEST(test_aborted),
 	    TEST(test_kept_connection),

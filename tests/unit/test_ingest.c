@@ -58,6 +58,7 @@ struct fixture {
 	struct tallies *tallies;
 	struct snapshot *snapshot;
 	struct params params;
+	struct target target;
 	struct ingest ingest;
 };
 
@@ -125,7 +126,7 @@ head(struct fixture *f, const char *uri, const char *const *more)
 	}
 	assert_int_equal(
 	    params_read(&f->params, (char *const *)(uintptr_t)envp), PARAMS_OK);
-	return ingest_head(&f->ingest, f->snapshot, &f->params);
+	return ingest_head(&f->ingest, f->snapshot, &f->params, &f->target);
 }
 
 static void

@@ -107,6 +107,34 @@ test_every_cut(void **state)
 	}
 }
 
+/* Output in as few records as it takes, its end, the request's end. */
+static void
+test_answer(void **state)
+{
+	static char text[65536];
+	unsigned char expected[64];
+	struct buf out = {0};
+	size_t len = support_unhex("01 06 0102 0002 00 00 6869"
+				   "01 06 0102 0000 00 00"
+				   "01 03 0102 0008 00 00 0000000000000000",
+	    expected, sizeof expected);
+
+	(void)state;
+	assert_int_equal(records_answer(&out, 0x0102, "hi", 2), 0);
+	assert_int_equal(out.len, len);
+	assert_memory_equal(out.p, expected, len);
+	buf_clear(&out);
+	assert_int_equal(records_answer(&out, 1, text, sizeof text), 0);
+	assert_int_equal(out.len, sizeof text + 5 * 8);
+	assert_memory_equal(out.p, "\1\6\0\1\xff\xff\0\0", 8);
+	assert_memory_equal(out.p + 8 + 65535, "\1\6\0\1\0\1\0\0", 8);
+	buf_clear(&out);
+	support_fail_alloc(1);
+	assert_int_equal(records_answer(&out, 1, "hi", 2), -1);
+	support_fail_alloc(0);
+	buf_clear(&out);
+}
+
 int
 main(void)
 {
@@ -115,6 +143,7 @@ main(void)
 	    cmocka_unit_test(test_bad),
 	    cmocka_unit_test(test_short),
 	    cmocka_unit_test(test_every_cut),
+	    cmocka_unit_test(test_answer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
