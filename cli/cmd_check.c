@@ -14,6 +14,8 @@
 #include "options.h"
 #include "out.h"
 
+enum { HOSTS_TOLD = 2 };
+
 static const char *user;
 
 static const struct option_spec specs[] = {
@@ -156,6 +158,22 @@ list_confirm(const struct scheme *scheme, struct buf *out)
 		add_host(out, host);
 }
 
+/* The first HOSTS_TOLD of them; `gaff schemes NAME` has all. */
+static void
+put_hosts(struct buf *out, const char *hosts)
+{
+	const char *next, *end = hosts;
+	unsigned more = 0;
+
+	for (unsigned i = 0; i < HOSTS_TOLD && end != NULL; i++)
+		end = strstr(i > 0 ? end + 2 : end, ", ");
+	for (next = end; next != NULL; next = strstr(next + 2, ", "))
+		more++;
+	buf_add(out, hosts, end ? (size_t)(end - hosts) : strlen(hosts));
+	if (more > 0)
+		buf_printf(out, " and %u more", more);
+}
+
 static void
 add_secrets(struct out_table *table, const struct config_source *source)
 {
@@ -178,8 +196,9 @@ add_secrets(struct out_table *table, const struct config_source *source)
 	else
 		buf_printf(&text, "worker gets keys%s ",
 		    confirms ? " and confirms events at" : " from");
-	buf_add(&text, hosts.p, hosts.len);
-	out_cell(table, text.failed ? "?" : buf_str(&text));
+	if (buf_str(&hosts) != NULL)
+		put_hosts(&text, hosts.p);
+	out_cell(table, text.failed || hosts.failed ? "?" : buf_str(&text));
 	buf_clear(&text);
 	buf_clear(&hosts);
 }

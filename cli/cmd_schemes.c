@@ -12,6 +12,8 @@
 #include "offline.h"
 #include "out.h"
 
+enum { TEMPLATE_WIDTH = 40 };
+
 static bool json, markdown;
 
 static const struct option_spec specs[] = {
@@ -66,6 +68,16 @@ scheme_json(const struct scheme *scheme)
 	return out;
 }
 
+/* What is signed, as far as there is room; `gaff schemes NAME` has all. */
+static void
+cell_template(struct out_table *table, const char *text)
+{
+	if (strlen(text) <= TEMPLATE_WIDTH)
+		out_cell(table, text);
+	else
+		out_cellf(table, "%.*s...", TEMPLATE_WIDTH - 3, text);
+}
+
 static void
 add_row(struct out_table *table, const struct scheme *scheme)
 {
@@ -75,7 +87,7 @@ add_row(struct out_table *table, const struct scheme *scheme)
 	explain_kind(scheme, &kind);
 	out_cell(table, scheme_name(scheme));
 	out_cell(table, buf_str(&kind) ? kind.p : "?");
-	out_cell(table, get(scheme, "template", "-"));
+	cell_template(table, get(scheme, "template", "-"));
 	if (tolerance_ms > 0)
 		out_cellf(table, "%llds", (long long)(tolerance_ms / 1000));
 	else

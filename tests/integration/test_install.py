@@ -212,4 +212,5 @@ run = /bin/true
 
 def schemes(site):
     lines = site.gaff("schemes").stdout.decode().splitlines()[1:]
+    assert max(map(len, lines)) < 200, "a line that no terminal shows"
     return [line.split()[0] for line in lines]

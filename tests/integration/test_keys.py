@@ -313,6 +313,11 @@ def test_check_says_where(site, host):
     site.configure(config(host.url(), more=f"secret = {secret}"))
     said = site.gaff("check").stdout.decode()
     assert "keys from" not in said and "1 secret" in said
+    site.configure("[source topic]\nscheme = aws-sns\nparam = topic_arn=arn:x\n"
+                   "[route r]\nrun = /bin/true\n")
+    said = site.gaff("check").stdout.decode()
+    assert ("worker gets keys and confirms events at sns.us-*.amazonaws.com, "
+            "sns.eu-*.amazonaws.com and 8 more  " in said), said
 
 
 def test_counted(site, host):

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Run each unit test program; one line a program, all output of failing ones.
+# Run each unit test program; one line a program, below it what it counted (its
+# lines that begin with a number), and all output of failing ones.
 # A test that is skipped, and a program that ends early, count as failed.
 export ASAN_OPTIONS="detect_leaks=1" UBSAN_OPTIONS="print_stacktrace=1"
 failed=0 passed=0
@@ -19,6 +20,7 @@ for program; do
 	fi
 	[ "$bad" -eq 0 ] || printf '%s\n' "$output" | grep -v '^\[ *\(RUN\|OK\) *\]'
 	printf '%-28s %4d passed %4d failed\n' "$name" "$good" "$bad"
+	printf '%s\n' "$output" | sed -n 's/^[0-9][0-9]* [a-z]/    &/p'
 	passed=$((passed + good)) failed=$((failed + bad))
 done
 echo "unit: $passed passed, $failed failed"
