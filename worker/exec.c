@@ -3,9 +3,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdalign.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
+
+enum {
+	/* execvpe() puts all arguments of a script without #! on the stack. */
+	STACK_SIZE = 1024 * 1024,
+};
 
 /* ---- whom ---- */
 
@@ -46,16 +54,21 @@ give_up(int fault_fd, int error, enum exec_step step)
 	_exit(127);
 }
 
-static void
-default_signals(void)
+/* A directory or a program on a file system that does not answer must not hold
+ * up the spawner.  The timer is gone with exec. */
+static int
+limit_time(void)
 {
-	sigset_t none;
-	int i;
+	struct sigevent event = {
+	    .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM};
+	const struct itimerspec after = {.it_value = {EXEC_START_MS / 1000,
+					     EXEC_START_MS % 1000 * 1000000L}};
+	timer_t timer;
 
-	for (i = 1; i < NSIG; i++)
-		(void)signal(i, SIG_DFL);
-	sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	return timer_create(CLOCK_MONOTONIC, &event, &timer) == 0 &&
+		       timer_settime(timer, 0, &after, NULL) == 0
+		   ? 0
+		   : -1;
 }
 
 /* 0 to 2, and the pipe as 3, which exec closes. */
@@ -71,14 +84,28 @@ arrange_files(const struct exec_job *job, int output, int *fault_fd)
 	return close_range(4, ~0U, 0) == 0;
 }
 
-static _Noreturn void
-child(const struct exec_job *job, int output, int fault_fd)
+/* What the child knows; in our memory, which it may share. */
+struct birth {
+	const struct exec_job *job;
+	int output;
+	int fault_fd;
+	bool copy;
+};
+
+/* Nothing here may change memory but its own stack's, and errno. */
+static int
+child(void *arg)
 {
-	int error = 0;
+	const struct birth *birth = arg;
+	const struct exec_job *job = birth->job;
+	int error = 0, fault_fd = birth->fault_fd;
+	sigset_t none;
 
 	(void)setsid();
-	default_signals();
-	if (!arrange_files(job, output, &fault_fd))
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	if (!arrange_files(job, birth->output, &fault_fd) ||
+	    (!birth->copy && limit_time() != 0))
 		give_up(fault_fd, errno, EXEC_PROGRAM);
 	if (job->user != NULL && (error = exec_become(job->user)) != 0)
 		give_up(fault_fd, error, EXEC_USER);
@@ -93,16 +120,32 @@ child(const struct exec_job *job, int output, int fault_fd)
 
 /* ---- in the parent ---- */
 
+static pid_t
+give_birth(struct birth *birth)
+{
+	static alignas(16) char stack[STACK_SIZE];
+	pid_t pid;
+
+	if (!birth->copy)
+		return clone(child, stack + sizeof(stack),
+		    CLONE_VM | CLONE_VFORK | SIGCHLD, birth);
+	if ((pid = fork()) == 0)
+		(void)child(birth);
+	return pid;
+}
+
 int
 exec_start(const struct exec_job *job, int output, pid_t *pid, int *fault_fd)
 {
+	struct birth birth = {.job = job,
+	    .output = output,
+	    .copy = job->copy || job->user != NULL};
 	int pair[2], error;
 
 	if (pipe2(pair, O_CLOEXEC) != 0)
 		return errno;
-	*pid = fork();
-	if (*pid == 0)
-		child(job, output, pair[1]);
+	birth.fault_fd = pair[1];
+	*pid = give_birth(&birth);
 	error = *pid < 0 ? errno : 0;
 	(void)close(pair[1]);
 	if (error != 0)

@@ -25,6 +25,10 @@ enum {
 	/* Reads of one pipe before others get their turn. */
 	READS_PER_TURN = 16,
 	FIXED_POLLS = 2, /* the socket and the signals */
+	/* After a start that took so long children are copies for a while, so
+	 * that nobody waits for the next one. */
+	SLOW_START_MS = 500,
+	COPIES_MS = 60000,
 };
 
 /* A running program. */
@@ -38,6 +42,7 @@ struct child {
 	int64_t term_ms; /* when to send SIGTERM; INT64_MAX: sent, or never */
 	int64_t kill_ms; /* when to send SIGKILL */
 	bool timed_out;
+	bool ended_start; /* it took EXEC_START_MS */
 	struct buf output;
 };
 
@@ -58,6 +63,7 @@ struct spawner {
 	struct report **last;
 	struct pollfd *polls;
 	size_t polls_size;
+	int64_t copies_ms; /* boot clock: until then children are copies */
 	char request[SPAWNER_REQUEST_MAX];
 };
 
@@ -132,9 +138,26 @@ flush(struct spawner *spawner)
 
 /* ---- starting ---- */
 
+/* From memory that is ours or a copy of it.  0 or an errno. */
+static int
+begin(struct spawner *spawner, struct exec_job *job, int output,
+    struct child *child)
+{
+	int64_t took_ms;
+	int error;
+
+	job->copy = child->started_ms < spawner->copies_ms;
+	error = exec_start(job, output, &child->pid, &child->fault_fd);
+	took_ms = clock_boot_ms() - child->started_ms;
+	child->ended_start = !job->copy && took_ms >= EXEC_START_MS;
+	if (took_ms >= SLOW_START_MS)
+		spawner->copies_ms = child->started_ms + took_ms + COPIES_MS;
+	return error;
+}
+
 /* Start it and remember it.  0 or an errno. */
 static int
-start(struct spawner *spawner, uint64_t id, const struct exec_job *job)
+start(struct spawner *spawner, uint64_t id, struct exec_job *job)
 {
 	struct child *child = calloc(1, sizeof(*child));
 	int pair[2] = {-1, -1}, error = 0;
@@ -142,15 +165,15 @@ start(struct spawner *spawner, uint64_t id, const struct exec_job *job)
 
 	if (child == NULL)
 		return ENOMEM;
+	child->started_ms = now;
 	if (pipe2(pair, O_CLOEXEC) != 0 ||
 	    fcntl(pair[0], F_SETFL, O_NONBLOCK) != 0)
 		error = errno;
 	else
-		error = exec_start(job, pair[1], &child->pid, &child->fault_fd);
+		error = begin(spawner, job, pair[1], child);
 	if (error != 0)
 		goto out;
 	child->id = id;
-	child->started_ms = now;
 	child->kill_ms = INT64_MAX;
 	child->term_ms =
 	    job->timeout_ms > 0 ? now + job->timeout_ms : INT64_MAX;
@@ -294,6 +317,9 @@ finish(struct spawner *spawner, struct child **link, int status)
 	    .status = status,
 	    .fault = exec_fault(child->fault_fd)};
 
+	if (child->ended_start && WIFSIGNALED(status) &&
+	    WTERMSIG(status) == SIGALRM)
+		end.fault = (struct exec_fault){ETIMEDOUT, EXEC_PROGRAM};
 	read_output(child);
 	if (child->pipe >= 0)
 		close(child->pipe);
@@ -420,11 +446,12 @@ prepare_signals(void)
 	    SIGUSR2, SIGPIPE, SIGCHLD};
 	sigset_t set, child;
 
+	/* Programs begin with what is not handled here. */
+	for (int i = 1; i < NSIG; i++)
+		(void)signal(i, SIG_DFL);
 	sigemptyset(&set);
-	for (size_t i = 0; i < sizeof(blocked) / sizeof(blocked[0]); i++) {
-		(void)signal(blocked[i], SIG_DFL);
+	for (size_t i = 0; i < sizeof(blocked) / sizeof(blocked[0]); i++)
 		sigaddset(&set, blocked[i]);
-	}
 	sigprocmask(SIG_SETMASK, &set, NULL);
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);

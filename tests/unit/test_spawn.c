@@ -371,6 +371,72 @@ test_many(void **state)
 	free(script);
 }
 
+static bool
+start_file(struct spawn *spawn, struct seen *seen, char *path)
+{
+	char *argv[] = {path, NULL};
+	int input = null_fd();
+	struct spawn_start start = {.argv = argv,
+	    .env = no_env,
+	    .directory = "/",
+	    .input = input,
+	    .done = note,
+	    .arg = seen};
+	uint64_t id = spawn_start(spawn, &start);
+
+	close(input);
+	return id != 0;
+}
+
+/* A script whose opening, by exec too, waits for us; the descriptor. */
+static int
+leased(const char *path)
+{
+	static const char script[] = "#!/bin/sh\nexit 7\n";
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0700);
+
+	assert_true(fd >= 0);
+	assert_int_equal(
+	    write(fd, script, sizeof(script) - 1), sizeof(script) - 1);
+	close(fd);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* what tells us that somebody waits is ignored */
+	assert_int_equal(fcntl(fd, F_SETSIG, SIGURG), 0);
+	assert_int_equal(fcntl(fd, F_SETLEASE, F_WRLCK), 0);
+	return fd;
+}
+
+/* A program that cannot be opened holds up others at most once: the first such
+ * start is ended, the next one waits beside them. */
+static void
+test_hanging_start(void **state)
+{
+	static struct seen hanging, others;
+	struct spawn *spawn = spawn_open();
+	char *dir = support_dir(), path[128], script[] = "exit 3";
+	int lease;
+
+	(void)state;
+	hanging.reports = others.reports = 0;
+	snprintf(path, sizeof(path), "%s/program", dir);
+	lease = leased(path);
+	assert_true(start_file(spawn, &hanging, path));
+	wait_reports(spawn, &hanging, 1);
+	assert_int_equal(hanging.end.fault.error, ETIMEDOUT);
+	assert_int_equal(hanging.end.fault.step, EXEC_PROGRAM);
+	assert_true(start_file(spawn, &hanging, path));
+	assert_true(start_script(spawn, &others, script, 0) != 0);
+	wait_reports(spawn, &others, 1);
+	assert_int_equal(WEXITSTATUS(others.end.status), 3);
+	assert_int_equal(hanging.reports, 1);
+	close(lease);
+	wait_reports(spawn, &hanging, 2);
+	assert_int_equal(hanging.end.fault.error, 0);
+	assert_int_equal(WEXITSTATUS(hanging.end.status), 7);
+	spawn_close(spawn);
+	support_dir_remove(dir);
+}
+
 /* The worker is killed: its handlers end too. */
 static void
 test_worker_gone(void **state)
@@ -443,6 +509,7 @@ main(void)
 	    cmocka_unit_test(test_daemon),
 	    cmocka_unit_test(test_kill),
 	    cmocka_unit_test(test_many),
+	    cmocka_unit_test(test_hanging_start),
 	    cmocka_unit_test(test_worker_gone),
 	    cmocka_unit_test(test_spawner_gone),
 	};
