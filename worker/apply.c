@@ -341,19 +341,17 @@ void
 apply_finish(struct server *s)
 {
 	struct after *after = &s->after;
-	struct task *task, *next;
+	struct task *task;
 	size_t i;
 
 	let_go(s);
-	for (task = after->deliver; task != NULL; task = next) {
-		next = task->next;
-		task->next = NULL;
+	for (task = after->deliver; task != NULL; task = task->next)
 		if (task->kind == TASK_CLAIMED &&
 		    s->ops->next_due(s->store, task->route, &task->due_ms) !=
 			STORE_OK)
 			task->due_ms = clock_wall_ms() + BEAT_MS;
-		dispatch_push(s->dispatch, task);
-	}
+	if (after->deliver != NULL)
+		dispatch_push_all(s->dispatch, after->deliver);
 	after->deliver = NULL;
 	for (i = 0; i < after->n_due; i++)
 		send_due(s, after->due[i]);

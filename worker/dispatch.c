@@ -15,6 +15,7 @@
 #include "fetch.h"
 #include "flights.h"
 #include "lane.h"
+#include "outbox.h"
 #include "routing.h"
 
 struct dispatch {
@@ -30,6 +31,7 @@ struct dispatch {
 	struct routing *routing;
 	struct deadletters *letters;
 	struct lanes lanes;
+	struct outbox outbox;
 	struct flights *flights;
 	struct fetch *fetch;
 	struct confirm *confirm;
@@ -297,7 +299,7 @@ claim(struct dispatch *d, struct lane *lane, unsigned n)
 	(void)memccpy(task->route, lane->name, '\0', sizeof(task->route));
 	task->n = n;
 	lane_claim(&d->lanes, lane, n);
-	tasks_push(d->out, task);
+	outbox_put(&d->outbox, task, false);
 }
 
 /* Start what stands ready, and claim more.  Each time another route comes
@@ -332,7 +334,8 @@ push_stopped(struct dispatch *d, bool failed)
 	d->ended = true;
 	d->stopped = NULL;
 	task->failed = failed;
-	tasks_push(d->out, task);
+	outbox_put(&d->outbox, task, false);
+	outbox_send(&d->outbox);
 }
 
 static bool
@@ -375,6 +378,7 @@ timeout_ms(const struct dispatch *d)
 
 	due = min64(filter_due_ms(routing_filter(d->routing)),
 	    deadletters_due_ms(d->letters));
+	due = min64(due, d->outbox.due_ms);
 	if (d->stopping)
 		due = min64(due, d->stop_ms > now ? d->stop_ms : now + 50);
 	else
@@ -431,6 +435,7 @@ run(void *arg)
 			deadletters_step(d->letters);
 		atomic_store(&d->letter_bytes, deadletters_used(d->letters));
 		serve_lanes(d);
+		outbox_send(&d->outbox);
 		if (d->stopping)
 			stop(d);
 		else
@@ -460,6 +465,7 @@ dispatch_free(struct dispatch *d)
 	routing_close(d->routing);
 	deadletters_close(d->letters);
 	lanes_clear(&d->lanes);
+	outbox_clear(&d->outbox);
 	tasks_free(d->in);
 	task_free(d->stopped);
 	if (d->multi != NULL)
@@ -489,7 +495,7 @@ open_parts(struct dispatch *d, const struct dispatch_options *options)
 	use_worker(d, options->worker);
 	d->flights =
 	    flights_open(&(struct flights_means){d->spawn, d->others, d->multi},
-		&d->lanes, d->out);
+		&d->lanes, &d->outbox);
 	d->letters = deadletters_open(
 	    &options->worker->dead_letter, d->worker, on_buried, d);
 	d->routing = routing_open(d->spawn, d->out);
@@ -531,6 +537,7 @@ dispatch_start(const struct dispatch_options *options)
 	d->spawn = options->spawn;
 	d->others = options->others;
 	d->out = options->out;
+	outbox_init(&d->outbox, d->out);
 	atomic_init(&d->letter_bytes, -1);
 	if (open_parts(d, options) != 0 || start_thread(d) != 0) {
 		dispatch_free(d);
@@ -543,6 +550,12 @@ void
 dispatch_push(struct dispatch *dispatch, struct task *task)
 {
 	tasks_push(dispatch->in, task);
+}
+
+void
+dispatch_push_all(struct dispatch *dispatch, struct task *list)
+{
+	tasks_push_all(dispatch->in, list);
 }
 
 int64_t

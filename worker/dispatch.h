@@ -42,8 +42,9 @@ struct dispatch_options {
 
 /* Starts the thread.  NULL, logged. */
 struct dispatch *dispatch_start(const struct dispatch_options *options);
-/* Hand it a task; from the store thread. */
+/* Hand it a task, or a list of them; from the store thread. */
 void dispatch_push(struct dispatch *dispatch, struct task *task);
+void dispatch_push_all(struct dispatch *dispatch, struct task *list);
 /* Size of all dead letters; -1: not known yet.  From any thread. */
 int64_t dispatch_letter_bytes(const struct dispatch *dispatch);
 /* Wait for the end of the thread (after TASK_STOP) and free all. */

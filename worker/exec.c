@@ -45,15 +45,6 @@ exec_become(const struct exec_user *user)
 
 /* ---- in the child ---- */
 
-static _Noreturn void
-give_up(int fault_fd, int error, enum exec_step step)
-{
-	const struct exec_fault fault = {error, step};
-
-	(void)!write(fault_fd, &fault, sizeof(fault));
-	_exit(127);
-}
-
 /* A directory or a program on a file system that does not answer must not hold
  * up the spawner.  The timer is gone with exec. */
 static int
@@ -92,30 +83,42 @@ struct birth {
 	bool copy;
 };
 
-/* Nothing here may change memory but its own stack's, and errno. */
-static int
-child(void *arg)
+/* Returns only when a step failed.  Nothing here changes memory but that of its
+ * own stack, and errno. */
+static struct exec_fault
+become(const struct birth *birth, int *fault_fd)
 {
-	const struct birth *birth = arg;
 	const struct exec_job *job = birth->job;
-	int error = 0, fault_fd = birth->fault_fd;
+	int error;
 	sigset_t none;
 
 	(void)setsid();
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	if (!arrange_files(job, birth->output, &fault_fd) ||
+	if (!arrange_files(job, birth->output, fault_fd) ||
 	    (!birth->copy && limit_time() != 0))
-		give_up(fault_fd, errno, EXEC_PROGRAM);
+		return (struct exec_fault){errno, EXEC_PROGRAM};
 	if (job->user != NULL && (error = exec_become(job->user)) != 0)
-		give_up(fault_fd, error, EXEC_USER);
+		return (struct exec_fault){error, EXEC_USER};
 	if (chdir(job->directory) != 0 && (!job->or_root || chdir("/") != 0))
-		give_up(fault_fd, errno, EXEC_DIRECTORY);
+		return (struct exec_fault){errno, EXEC_DIRECTORY};
 	if (strchr(job->program, '/') != NULL)
 		(void)execve(job->program, job->argv, job->env);
 	else
 		(void)execvpe(job->program, job->argv, job->env);
-	give_up(fault_fd, errno, EXEC_PROGRAM);
+	return (struct exec_fault){errno, EXEC_PROGRAM};
+}
+
+/* The exit status. */
+static int
+child(void *arg)
+{
+	const struct birth *birth = arg;
+	int fault_fd = birth->fault_fd;
+	const struct exec_fault fault = become(birth, &fault_fd);
+
+	(void)!write(fault_fd, &fault, sizeof(fault));
+	return 127;
 }
 
 /* ---- in the parent ---- */
@@ -130,7 +133,7 @@ give_birth(struct birth *birth)
 		return clone(child, stack + sizeof(stack),
 		    CLONE_VM | CLONE_VFORK | SIGCHLD, birth);
 	if ((pid = fork()) == 0)
-		(void)child(birth);
+		_exit(child(birth));
 	return pid;
 }
 

@@ -24,7 +24,7 @@ struct flight {
 struct flights {
 	struct dest *dests[KINDS]; /* by enum config_dest */
 	struct lanes *lanes;
-	struct tasks *out;
+	struct outbox *out;
 	struct flight *first;
 };
 
@@ -86,15 +86,18 @@ note_health(struct lane *lane, enum delivery_state state)
 	}
 }
 
+/* What ended well can wait where the lane claims again before long. */
 static void
 push_settle(struct flights *f, struct lane *lane, struct task *task)
 {
 	const struct store_settle *settle = &task->settle;
+	bool may_wait = lane != NULL && lane->n_ready > 0 &&
+			settle->state == DELIVERY_DELIVERED;
 
 	if (lane != NULL && (settle->state == DELIVERY_WAITING ||
 				settle->state == DELIVERY_PENDING))
 		lane_due(lane, settle->due_ms, settle->now_ms, clock_boot_ms());
-	tasks_push(f->out, task);
+	outbox_put(f->out, task, may_wait);
 }
 
 static struct flight *
@@ -227,7 +230,7 @@ flights_next(struct flights *f, struct lane *lane, bool starting)
 
 struct flights *
 flights_open(
-    const struct flights_means *means, struct lanes *lanes, struct tasks *out)
+    const struct flights_means *means, struct lanes *lanes, struct outbox *out)
 {
 	struct flights *f = calloc(1, sizeof(*f));
 	const struct dest_context context = {.spawn = means->spawn,

@@ -13,6 +13,7 @@
 #include <curl/curl.h>
 
 #include "lane.h"
+#include "outbox.h"
 #include "spawn.h"
 #include "tasks.h"
 
@@ -27,7 +28,7 @@ struct flights_means {
 
 /* NULL, logged.  What is behind the pointers outlives it. */
 struct flights *flights_open(
-    const struct flights_means *means, struct lanes *lanes, struct tasks *out);
+    const struct flights_means *means, struct lanes *lanes, struct outbox *out);
 /* What still runs is forgotten.  NULL is fine. */
 void flights_close(struct flights *flights);
 

@@ -137,7 +137,7 @@ ahead(const struct lane *lane)
 	if (lane->took_ms == 0)
 		return 0;
 	n = lane->route->concurrency * (LANE_AHEAD_MS / lane->took_ms);
-	return (unsigned)min64(n, LANE_CLAIM_MAX);
+	return (unsigned)min64(n, LANE_AHEAD_MAX);
 }
 
 static bool
@@ -156,6 +156,8 @@ room(const struct lanes *lanes, const struct lane *lane)
 	if (!may_claim(lane))
 		return 0;
 	more = ahead(lane);
+	if (lane->n_ready > more / 2 || lane->ready_bytes > LANE_AHEAD_BYTES)
+		return 0;
 	all = free_slots(lanes, lane) + more;
 	all = all > lane->n_ready ? all - lane->n_ready : 0;
 	return all < LANE_CLAIM_MAX ? all : LANE_CLAIM_MAX;
@@ -201,6 +203,14 @@ lane_came(struct lanes *lanes, struct lane *lane)
 	return kept;
 }
 
+static size_t
+body_bytes(const struct task *task)
+{
+	return task->delivery != NULL && task->delivery->event != NULL
+		   ? task->delivery->event->body_len
+		   : 0;
+}
+
 void
 lane_stand(struct lane *lane, struct task *task)
 {
@@ -209,6 +219,7 @@ lane_stand(struct lane *lane, struct task *task)
 	*lane->ready_tail = task;
 	lane->ready_tail = &task->next;
 	lane->n_ready++;
+	lane->ready_bytes += body_bytes(task);
 }
 
 bool
@@ -226,6 +237,7 @@ lane_next(struct lane *lane)
 		return NULL;
 	lane->ready = task->next;
 	lane->n_ready--;
+	lane->ready_bytes -= body_bytes(task);
 	task->next = NULL;
 	return task;
 }

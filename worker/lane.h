@@ -4,10 +4,10 @@
  *
  * Deliveries are claimed from the store when there is a slot for each, and
  * ahead of that as many as the lane makes in LANE_AHEAD_MS, so that it need not
- * wait for a commit after each: those stand ready.  A lane of slow attempts
- * claims nothing ahead.  All times are of the boot clock but those that are
- * called wall.  A lane whose route is not in the configuration claims
- * nothing.
+ * wait for a commit after each: those stand ready, and more are claimed when
+ * half of them are gone.  A lane of slow attempts claims nothing ahead.  All
+ * times are of the boot clock but those that are called wall.  A lane whose
+ * route is not in the configuration claims nothing.
  */
 
 #ifndef WORKER_LANE_H
@@ -22,7 +22,9 @@
 enum {
 	LANE_CLAIM_MAX = 64,
 	LANE_AHEAD_MS = 20,
-	LANE_PAUSES = 16, /* that are remembered */
+	LANE_AHEAD_MAX = 128,
+	LANE_AHEAD_BYTES = 8 << 20, /* of bodies: nothing more is claimed */
+	LANE_PAUSES = 16,           /* that are remembered */
 	/* Looked at again at least this often: the wall clock may be set. */
 	LANE_LOOK_MS = 300000,
 	LANE_EMPTY_MS = 20, /* after a claim that gave nothing due */
@@ -44,6 +46,7 @@ struct lane {
 	struct task *ready; /* claimed, oldest first */
 	struct task **ready_tail;
 	unsigned n_ready;
+	size_t ready_bytes;
 	int64_t took_ms;     /* an attempt, of late; 0: none yet */
 	bool claiming;       /* a claim is outstanding */
 	bool asked_programs; /* and is for programs */

@@ -103,7 +103,8 @@ void store_delivery_free(struct store_delivery *delivery);
 /* What claim() takes. */
 struct store_claim {
 	const char *route;
-	unsigned n; /* at most; STORE_CLAIM_MAX in any case */
+	unsigned n; /* at most; STORE_CLAIM_MAX in any case, and fewer where
+		       events are large: about STORE_CLAIM_BYTES */
 	int64_t now_ms;
 	int64_t horizon_ms; /* later than now_ms + this is due, too */
 };
@@ -183,6 +184,7 @@ struct store_space {
 enum {
 	STORE_PAGE_MAX = 500,
 	STORE_CLAIM_MAX = 256,
+	STORE_CLAIM_BYTES = 8 << 20,
 	STORE_UNROUTED_MAX = 64,
 	STORE_READ_BYTES = 16 << 20, /* of events unrouted() hands out */
 	STORE_HOUR_MS = 3600000,

@@ -75,11 +75,12 @@ store_memory_claim(struct store *store, const struct store_claim *what,
 	size_t r = store_memory_route(&store->now, what->route);
 	struct store_delivery **tail = out;
 	struct store_memory_delivery *d;
+	size_t bytes = 0;
 
 	*out = NULL;
 	if (!store->batch)
 		return STORE_FULL;
-	for (; n > 0; n--, tail = &(*tail)->next) {
+	for (; n > 0 && bytes < STORE_CLAIM_BYTES; n--, tail = &(*tail)->next) {
 		const struct store_memory_route *route;
 		int64_t paused;
 
@@ -93,6 +94,7 @@ store_memory_claim(struct store *store, const struct store_claim *what,
 			store_memory_free_list(out);
 			return store_memory_finish(store, STORE_FULL);
 		}
+		bytes += (*tail)->event->body_len;
 		paused = route->paused_ms - d->paused_ms;
 		if (route->paused_at != 0)
 			paused += store_memory_clock(store) - route->paused_at;

@@ -179,7 +179,7 @@ store_sqlite_claim(struct store *store, const struct store_claim *what,
 	    store_sqlite_route(store, what->route);
 	struct store_delivery **tail = out;
 	enum store_result result;
-	size_t found;
+	size_t found, bytes = 0;
 
 	*out = NULL;
 	if (!store->batch)
@@ -187,10 +187,14 @@ store_sqlite_claim(struct store *store, const struct store_claim *what,
 	if (route == NULL || what->n == 0)
 		return STORE_OK;
 	result = find_due(store, route->id, what, keys, &found);
-	for (size_t i = 0; i < found && result == STORE_OK; i++) {
+	for (size_t i = 0;
+	     i < found && result == STORE_OK && bytes < STORE_CLAIM_BYTES;
+	     i++) {
 		result = claim_one(store, route, &keys[i], what->now_ms, tail);
-		if (*tail != NULL)
-			tail = &(*tail)->next;
+		if (*tail == NULL)
+			continue;
+		bytes += (*tail)->event->body_len;
+		tail = &(*tail)->next;
 	}
 	if (result != STORE_OK)
 		free_list(out);

@@ -67,13 +67,22 @@ tasks_free(struct tasks *tasks)
 void
 tasks_push(struct tasks *tasks, struct task *task)
 {
+	task->next = NULL;
+	tasks_push_all(tasks, task);
+}
+
+void
+tasks_push_all(struct tasks *tasks, struct task *list)
+{
+	struct task *last = list;
 	bool was_empty;
 
-	task->next = NULL;
+	while (last->next != NULL)
+		last = last->next;
 	pthread_mutex_lock(&tasks->lock);
 	was_empty = tasks->first == NULL;
-	*tasks->end = task;
-	tasks->end = &task->next;
+	*tasks->end = list;
+	tasks->end = &last->next;
 	pthread_mutex_unlock(&tasks->lock);
 	if (was_empty)
 		tasks->wake(tasks->arg);

@@ -97,6 +97,8 @@ struct tasks;
 struct tasks *tasks_new(void (*wake)(void *arg), void *arg);
 void tasks_free(struct tasks *tasks); /* and what is in it */
 void tasks_push(struct tasks *tasks, struct task *task);
+/* The same for a list, which is taken as a whole; not for an empty one. */
+void tasks_push_all(struct tasks *tasks, struct task *list);
 /* Everything in it, in order, as a list; NULL when empty. */
 struct task *tasks_take(struct tasks *tasks);
 

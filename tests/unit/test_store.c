@@ -938,6 +938,32 @@ claims_in_order(void **state)
 	expect_counts_true(f);
 }
 
+/* Only so many large ones at once, and one in any case. */
+static void
+claims_large_ones(void **state)
+{
+	struct stores *f = *state;
+	char *body = calloc(1, STORE_CLAIM_BYTES);
+	const size_t lens[] = {STORE_CLAIM_BYTES, STORE_CLAIM_BYTES - 1, 1, 1};
+	char key[32];
+	struct event event;
+
+	assert_non_null(body);
+	for (size_t i = 0; i < 4; i++) {
+		snprintf(key, sizeof key, "key-%u", ++f->n_events);
+		event = make_event(f->n_events, key);
+		event.body = body;
+		event.body_len = lens[i];
+		EVP_Digest(
+		    body, lens[i], event.sha256, NULL, EVP_sha256(), NULL);
+		route_to(f, put_event(f, &event, "").seq, "r", true);
+	}
+	assert_int_equal(claim_n(f, "r", 9), 1);
+	assert_int_equal(claim_n(f, "r", 9), 2);
+	assert_int_equal(claim_n(f, "r", 9), 1);
+	free(body);
+}
+
 static void
 waits_until_due(void **state)
 {
@@ -1575,6 +1601,7 @@ main(void)
 	    STORES_BOTH(routes_to_the_end),
 	    STORES_BOTH(unmatches_after_a_reload),
 	    STORES_BOTH(claims_in_order),
+	    STORES_BOTH(claims_large_ones),
 	    STORES_BOTH(waits_until_due),
 	    STORES_BOTH(claims_beyond_the_horizon),
 	    STORES_BOTH(settles),
