@@ -381,7 +381,7 @@ test_weak(void **state)
 	(void)state;
 	write_file("gaff.conf",
 	    "[worker local]\n"
-	    "[source a]\nscheme = zendesk\nsecret = 0123456789\n"
+	    "[source a]\nscheme = acuity\nsecret = 0123456789\n"
 	    "[source b]\nscheme = github\nsecret = 0123456789\n"
 	    "[source c]\nscheme = azure-event-grid\nsecret = 0123456789\n"
 	    "[source d]\nscheme = cloudevents\nsecret = 0123456789\n",
@@ -391,7 +391,7 @@ test_weak(void **state)
 	assert_non_null(strstr(buf_str(&warnings),
 	    "source c: the secret stands in the URL (query:code)"));
 	assert_non_null(strstr(
-	    buf_str(&warnings), "gaff.conf:2: source a: scheme zendesk is"));
+	    buf_str(&warnings), "gaff.conf:2: source a: scheme acuity is"));
 	assert_non_null(strstr(buf_str(&warnings),
 	    "source d: the secret stands in the URL (query:access_token)"));
 	assert_null(strstr(buf_str(&warnings), "source b"));
