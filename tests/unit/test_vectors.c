@@ -132,7 +132,8 @@ remove_and_double(const struct vector *v, size_t i)
 	headers[request.n_headers++] = v->headers[i];
 	expect(v, &request, all, "header doubled");
 	headers[request.n_headers - 1].value = "";
-	expect(v, &request, all, "header doubled by an empty one");
+	expect(v, &request, all && v->rules->prefix[0] == '\0',
+	    "header doubled by an empty one");
 	counts.doubled += 2;
 }
 
@@ -150,6 +151,16 @@ names_key(const struct vector *v, const struct scheme_header *header, size_t k)
 	start += strlen(name);
 	return header->value + k >= start &&
 	       header->value + k < strchr(start, '"');
+}
+
+/* Whether a blank between two pairs becomes another separator of theirs. */
+static bool
+separates(const struct vector *v, const char *value, size_t k, char to)
+{
+	char separator = v->rules->pair_separator;
+
+	return v->rules->n_signature_keys > 0 && k > 0 && value[k] == ' ' &&
+	       value[k - 1] == separator && to == separator;
 }
 
 static void
@@ -181,7 +192,8 @@ cut_and_change(const struct vector *v, size_t i)
 		for (size_t c = 0; c < strlen(others); c++) {
 			if (tolower((unsigned char)kept) ==
 				tolower((unsigned char)others[c]) ||
-			    names_key(v, &v->headers[i], k))
+			    names_key(v, &v->headers[i], k) ||
+			    separates(v, v->headers[i].value, k, others[c]))
 				continue;
 			value[k] = others[c];
 			refuse(v, &request, value);
