@@ -4,6 +4,7 @@
 #include <sys/random.h>
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,8 +57,8 @@ struct link {
 	void *arg; /* of these two */
 	link_asks_fn *asks;
 	link_blob_fn *blob;
-	void *asks_arg; /* of these two */
-	zmq_pollitem_t *items;
+	void *asks_arg;       /* of these two */
+	struct pollfd *items; /* wake_fd, then PEER_POLL of each peer */
 	struct log_held held; /* lines of one turn */
 	int64_t now_ms;
 	int64_t ticked_ms;
@@ -177,7 +178,7 @@ use_config(struct link *link, struct config *config)
 	size_t n = config->n_workers;
 	struct peer **peers = calloc(n + 1, sizeof *peers);
 	uint64_t *ranks = calloc(n + 1, sizeof *ranks);
-	zmq_pollitem_t *items = calloc(1 + n * PEER_POLL, sizeof *items);
+	struct pollfd *items = calloc(1 + n * PEER_POLL, sizeof *items);
 	size_t made = 0;
 
 	if (peers == NULL || ranks == NULL || items == NULL) {
@@ -206,21 +207,27 @@ use_config(struct link *link, struct config *config)
 
 /* ---- the thread ---- */
 
+static struct pollfd *
+peer_items(struct link *link, size_t i)
+{
+	return &link->items[1 + i * PEER_POLL];
+}
+
 /* Wait for messages, events handed over, or the next tick. */
 static void
 wait_for_work(struct link *link)
 {
 	struct waiters *waiters = &link->waiters;
 	bool busy = waiters->n > 0 || !atomic_load(&link->ready);
-	size_t n = 1;
+	int wait_ms = busy ? TICK_MS : IDLE_MS;
 	uint64_t count;
 
-	link->items[0] =
-	    (zmq_pollitem_t){.fd = link->wake_fd, .events = ZMQ_POLLIN};
+	link->items[0] = (struct pollfd){.fd = link->wake_fd, .events = POLLIN};
 	for (size_t i = 0; i < waiters->n_peers; i++)
-		n += peer_poll(waiters->peers[i], &link->items[n]);
-	(void)zmq_poll(link->items, (int)n, busy ? TICK_MS : IDLE_MS);
-	if ((link->items[0].revents & ZMQ_POLLIN) != 0)
+		if (peer_poll(waiters->peers[i], peer_items(link, i)))
+			wait_ms = 0;
+	(void)poll(link->items, 1 + waiters->n_peers * PEER_POLL, wait_ms);
+	if ((link->items[0].revents & POLLIN) != 0)
 		(void)!read(link->wake_fd, &count, sizeof count);
 	link->now_ms = clock_boot_ms();
 }
@@ -334,7 +341,8 @@ run(void *arg)
 		wait_for_work(link);
 		take_pushed(link);
 		for (size_t i = 0; i < waiters->n_peers; i++)
-			peer_read(waiters->peers[i], link->now_ms);
+			peer_read(waiters->peers[i], peer_items(link, i),
+			    link->now_ms);
 		tell_all(link);
 		tick(link);
 	}

@@ -7,10 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <zmq.h>
+
 #include "../shared/codec.h"
 #include "../shared/log.h"
 #include "../shared/zsock.h"
 #include "link_doctor.h"
+#include "link_monitor.h"
 
 enum {
 	HELLO_MS = 100, /* between tries while nobody is connected */
@@ -47,6 +50,7 @@ struct peer {
 	uint64_t boot;            /* 0: none known */
 	struct tally_cursor told; /* which counters it knows */
 	bool accepting;
+	bool unread; /* something may have come that its descriptor hides */
 	size_t credit_events;
 	size_t credit_bytes;
 
@@ -68,31 +72,6 @@ enter(struct peer *peer, enum state state, int64_t now_ms)
 }
 
 /* ---- sockets ---- */
-
-/* Hear of a socket's handshakes and disconnections. */
-static void *
-monitor(struct peer *peer, void *socket, const char *which)
-{
-	char endpoint[80];
-	struct buf hex = {0};
-	void *pair = NULL;
-
-	if (codec_encode(CODEC_HEX, peer->id, sizeof peer->id, &hex) != 0)
-		goto out;
-	(void)snprintf(
-	    endpoint, sizeof endpoint, "inproc://%s-%s", which, buf_str(&hex));
-	if (zmq_socket_monitor(socket, endpoint,
-		ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED) != 0)
-		goto out;
-	pair = zmq_socket(peer->context, ZMQ_PAIR);
-	if (pair != NULL && zmq_connect(pair, endpoint) != 0) {
-		zsock_close(pair);
-		pair = NULL;
-	}
-out:
-	buf_clear(&hex);
-	return pair;
-}
 
 static void
 close_sockets(struct peer *peer)
@@ -117,6 +96,7 @@ open_sockets(struct peer *peer)
 	const struct zsock_options options = {
 	    .routing_id = peer->id, .routing_id_len = sizeof peer->id};
 
+	peer->unread = true;
 	peer->id[0] = 'G';
 	if (getrandom(peer->id + 1, sizeof peer->id - 1, 0) !=
 	    (ssize_t)sizeof peer->id - 1)
@@ -125,8 +105,10 @@ open_sockets(struct peer *peer)
 	peer->control = zsock_new(peer->context, ZSOCK_CONTROL_OUT, &options);
 	if (peer->data == NULL || peer->control == NULL)
 		return -1;
-	peer->data_monitor = monitor(peer, peer->data, "data");
-	peer->control_monitor = monitor(peer, peer->control, "control");
+	peer->data_monitor =
+	    monitor_new(peer->context, peer->data, "data", peer->id);
+	peer->control_monitor =
+	    monitor_new(peer->context, peer->control, "control", peer->id);
 	if (peer->data_monitor == NULL || peer->control_monitor == NULL ||
 	    zmq_connect(peer->data, peer->data_endpoint) != 0 ||
 	    zmq_connect(peer->control, peer->control_endpoint) != 0) {
@@ -263,21 +245,21 @@ peer_ask(struct peer *peer, const struct buf *frame)
 {
 	if (peer->state != UP)
 		return -1;
+	peer->unread = true;
 	return zsock_send(peer->control, frame->p, frame->len);
 }
 
-size_t
-peer_poll(const struct peer *peer, zmq_pollitem_t items[PEER_POLL])
+bool
+peer_poll(const struct peer *peer, struct pollfd items[PEER_POLL])
 {
-	if (peer->control == NULL)
-		return 0;
-	items[0] =
-	    (zmq_pollitem_t){.socket = peer->control, .events = ZMQ_POLLIN};
-	items[1] = (zmq_pollitem_t){
-	    .socket = peer->control_monitor, .events = ZMQ_POLLIN};
-	items[2] = (zmq_pollitem_t){
-	    .socket = peer->data_monitor, .events = ZMQ_POLLIN};
-	return PEER_POLL;
+	void *const sockets[PEER_POLL] = {
+	    peer->control, peer->control_monitor, peer->data_monitor};
+
+	for (size_t i = 0; i < PEER_POLL; i++)
+		items[i] = (struct pollfd){
+		    .fd = peer->control != NULL ? zsock_fd(sockets[i]) : -1,
+		    .events = POLLIN};
+	return peer->control != NULL && peer->unread;
 }
 
 /* ---- speaking ---- */
@@ -305,6 +287,7 @@ send_state(struct peer *peer, enum wire_type type, const char *word)
 
 	if (word != NULL)
 		(void)json_object_set_new(state, "state", json_string(word));
+	peer->unread = true;
 	if (send_json(peer->control, type, state) != 0)
 		return -1;
 	peer->told = told;
@@ -471,61 +454,40 @@ on_frame(struct peer *peer, const void *frame, size_t len, int64_t now_ms)
 static void
 read_control(struct peer *peer, int64_t now_ms)
 {
+	uint64_t malformed = 0;
 	zmq_msg_t msg;
+	int n;
 
+	peer->unread = false;
 	(void)zmq_msg_init(&msg);
-	for (int i = 0; i < READ_MAX; i++) {
-		if (zsock_recv(peer->control, &msg, NULL) != 0)
+	for (n = 0; n < READ_MAX; n++) {
+		if (zsock_recv(peer->control, &msg, &malformed) != 0)
 			break;
 		on_frame(peer, zmq_msg_data(&msg), zmq_msg_size(&msg), now_ms);
 	}
 	(void)zmq_msg_close(&msg);
-}
-
-/* The next event of a monitor, or 0: two frames, number and value first. */
-static unsigned
-next_event(void *pair)
-{
-	unsigned char bytes[6];
-	uint16_t event = 0;
-	char address[256];
-
-	if (zmq_recv(pair, bytes, sizeof bytes, ZMQ_DONTWAIT) < 2)
-		return 0;
-	memcpy(&event, bytes, sizeof event);
-	(void)zmq_recv(pair, address, sizeof address, ZMQ_DONTWAIT);
-	return event;
-}
-
-/* Whether a connection that was there has gone; *made: one has come. */
-static bool
-read_monitor(void *pair, bool *made)
-{
-	bool gone = false;
-	unsigned event;
-
-	while ((event = next_event(pair)) != 0) {
-		if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED)
-			*made = true;
-		else
-			gone = true;
-	}
-	return gone;
+	/* given up before the last one */
+	if (n == READ_MAX || malformed > 0)
+		peer->unread = true;
 }
 
 void
-peer_read(struct peer *peer, int64_t now_ms)
+peer_read(
+    struct peer *peer, const struct pollfd items[PEER_POLL], int64_t now_ms)
 {
 	bool control_made = false;
 	bool data_made = false;
-	bool gone;
+	bool gone = false;
 
 	if (peer->control == NULL)
 		return;
 	/* what came before a connection broke still counts */
-	read_control(peer, now_ms);
-	gone = read_monitor(peer->control_monitor, &control_made);
-	gone = read_monitor(peer->data_monitor, &data_made) || gone;
+	if (items[0].revents != 0 || peer->unread)
+		read_control(peer, now_ms);
+	if (items[1].revents != 0)
+		gone = monitor_read(peer->control_monitor, &control_made);
+	if (items[2].revents != 0)
+		gone = monitor_read(peer->data_monitor, &data_made) || gone;
 	if (gone) {
 		read_control(peer, now_ms);
 		reopen(peer, "disconnected", now_ms);

@@ -14,12 +14,12 @@
 #ifndef FCGI_LINK_PEER_H
 #define FCGI_LINK_PEER_H
 
+#include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <jansson.h>
-#include <zmq.h>
 
 #include "../shared/config.h"
 #include "../shared/wire.h"
@@ -76,13 +76,18 @@ int peer_tell(struct peer *peer, const struct buf *frame);
 /* Send an ASK.  0, or -1: it is not up. */
 int peer_ask(struct peer *peer, const struct buf *frame);
 
-/* Up to PEER_POLL sockets to wait for; returns how many. */
+/*
+ * What to wait for.  Descriptors of libzmq tell of each message once
+ * (ZMQ_FD, zmq_getsockopt(3)), perhaps while something else is done with their
+ * socket: true means that there is no time to wait.
+ */
 enum { PEER_POLL = 3 };
 
-size_t peer_poll(const struct peer *peer, zmq_pollitem_t items[PEER_POLL]);
+bool peer_poll(const struct peer *peer, struct pollfd items[PEER_POLL]);
 
-/* Take all that came in. */
-void peer_read(struct peer *peer, int64_t now_ms);
+/* Take all that came in, by what poll() found of the items. */
+void peer_read(
+    struct peer *peer, const struct pollfd items[PEER_POLL], int64_t now_ms);
 
 /* Do what is due by time. */
 void peer_tick(struct peer *peer, int64_t now_ms);

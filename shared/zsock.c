@@ -424,6 +424,15 @@ zsock_recv_from(
 	return recv_parts(socket, parts, 2, malformed);
 }
 
+int
+zsock_fd(void *socket)
+{
+	int fd = -1;
+	size_t len = sizeof fd;
+
+	return zmq_getsockopt(socket, ZMQ_FD, &fd, &len) == 0 ? fd : -1;
+}
+
 /* ---- ending ---- */
 
 void

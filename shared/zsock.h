@@ -65,6 +65,10 @@ int zsock_recv(void *socket, zmq_msg_t *msg, uint64_t *malformed);
 int zsock_recv_from(
     void *socket, zmq_msg_t *id, zmq_msg_t *msg, uint64_t *malformed);
 
+/* The descriptor that becomes readable when a message may have come (ZMQ_FD,
+ * which see), or -1. */
+int zsock_fd(void *socket);
+
 /* Close with linger as set; NULL is fine. */
 void zsock_close(void *socket);
 

@@ -204,6 +204,17 @@ played_say(struct played *p, const struct played_words *words)
 }
 
 void
+played_read(struct played_link *f, size_t i)
+{
+	struct pollfd items[PEER_POLL];
+
+	(void)peer_poll(f->peers[i], items);
+	for (size_t k = 0; k < PEER_POLL; k++)
+		items[k].revents = POLLIN;
+	peer_read(f->peers[i], items, f->now_ms);
+}
+
+void
 played_beat(struct played *p, uint64_t boot)
 {
 	played_say(p,
@@ -223,7 +234,7 @@ played_ack(struct played_link *f, size_t i, const struct played_ack *to)
 			     WIRE_LINK_LEN, frame.p, frame.len),
 	    0);
 	buf_clear(&frame);
-	peer_read(f->peers[i], f->now_ms);
+	played_read(f, i);
 }
 
 void
@@ -231,7 +242,7 @@ played_pass(struct played_link *f, int64_t ms)
 {
 	f->now_ms += ms;
 	for (size_t i = 0; i < f->waiters.n_peers; i++) {
-		peer_read(f->peers[i], f->now_ms);
+		played_read(f, i);
 		peer_tick(f->peers[i], f->now_ms);
 		hear_control(&f->played[i]);
 	}
@@ -246,9 +257,9 @@ played_up(struct played_link *f, size_t i, const struct played_words *words)
 	played_pass(f, 100);
 	assert_int_not_equal(f->played[i].hellos, 0);
 	played_say(&f->played[i], words);
-	peer_read(f->peers[i], f->now_ms);
+	played_read(f, i);
 	played_hear(&f->played[i], true);
-	peer_read(f->peers[i], f->now_ms);
+	played_read(f, i);
 }
 
 void

@@ -81,6 +81,9 @@ void played_both_up(struct played_link *f); /* as starts 7 and 8 */
 
 /* The worker speaks: once, or with its beat; or it acknowledges. */
 void played_say(struct played *p, const struct played_words *words);
+/* Have it read all that came. */
+void played_read(struct played_link *f, size_t i);
+
 void played_beat(struct played *p, uint64_t boot);
 void played_ack(struct played_link *f, size_t i, const struct played_ack *to);
 

@@ -16,21 +16,47 @@ test_comes_up(void **state)
 	assert_false(peer_accepts(f->peers[0]));
 	played_say(p,
 	    &(struct played_words){WIRE_WELCOME, 7, "accepting", 512, 1 << 20});
-	peer_read(f->peers[0], f->now_ms);
+	played_read(f, 0);
 	/* not before a PROBE has gone through data */
 	assert_false(peer_accepts(f->peers[0]));
 	played_hear(p, false);
-	peer_read(f->peers[0], f->now_ms);
+	played_read(f, 0);
 	assert_false(peer_accepts(f->peers[0]));
 	played_pass(f, 1000);
 	played_hear(p, true);
-	peer_read(f->peers[0], f->now_ms);
+	played_read(f, 0);
 	assert_true(peer_accepts(f->peers[0]));
 	assert_true(waiters_ready(&f->waiters));
 	/* beats go out each second */
 	played_beat(p, 7);
 	played_pass(f, 1000);
 	assert_in_range(p->beats, 1, 2);
+}
+
+/* Reads what poll() found, and asks not to wait where it may have missed
+ * something. */
+static void
+test_reads_when_told(void **state)
+{
+	struct played_link *f = *state;
+	struct pollfd items[PEER_POLL];
+
+	played_up_plain(f, 0, 7);
+	played_read(f, 0);
+	assert_false(peer_poll(f->peers[0], items));
+	played_beat(&f->played[0], 7);
+	assert_int_equal(poll(items, 1, 5000), 1);
+	assert_int_equal(items[0].fd != -1, 1);
+	/* what it sends may hide that something has come */
+	peer_tick(f->peers[0], f->now_ms + 1000);
+	assert_true(peer_poll(f->peers[0], items));
+	for (size_t i = 0; i < PEER_POLL; i++)
+		items[i].revents = 0;
+	played_say(&f->played[0],
+	    &(struct played_words){WIRE_BEAT, 7, "full", 512, 1 << 20});
+	peer_read(f->peers[0], items, f->now_ms);
+	assert_false(peer_accepts(f->peers[0]));
+	assert_false(peer_poll(f->peers[0], items));
 }
 
 /* Who is linked says goodbye; who never was has nothing to say. */
@@ -498,6 +524,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(test_comes_up),
+	    TEST(test_reads_when_told),
 	    TEST(test_says_goodbye),
 	    TEST(test_stored),
 	    TEST(test_duplicate),
