@@ -50,7 +50,7 @@ struct peer {
 	uint64_t boot;            /* 0: none known */
 	struct tally_cursor told; /* which counters it knows */
 	bool accepting;
-	bool unread; /* something may have come that its descriptor hides */
+	bool unread; /* something may be there that no descriptor tells of */
 	size_t credit_events;
 	size_t credit_bytes;
 
@@ -475,6 +475,7 @@ void
 peer_read(
     struct peer *peer, const struct pollfd items[PEER_POLL], int64_t now_ms)
 {
+	bool all = peer->unread;
 	bool control_made = false;
 	bool data_made = false;
 	bool gone = false;
@@ -482,11 +483,11 @@ peer_read(
 	if (peer->control == NULL)
 		return;
 	/* what came before a connection broke still counts */
-	if (items[0].revents != 0 || peer->unread)
+	if (all || items[0].revents != 0)
 		read_control(peer, now_ms);
-	if (items[1].revents != 0)
+	if (all || items[1].revents != 0)
 		gone = monitor_read(peer->control_monitor, &control_made);
-	if (items[2].revents != 0)
+	if (all || items[2].revents != 0)
 		gone = monitor_read(peer->data_monitor, &data_made) || gone;
 	if (gone) {
 		read_control(peer, now_ms);

@@ -79,7 +79,8 @@ int peer_ask(struct peer *peer, const struct buf *frame);
 /*
  * What to wait for.  Descriptors of libzmq tell of each message once
  * (ZMQ_FD, zmq_getsockopt(3)), perhaps while something else is done with their
- * socket: true means that there is no time to wait.
+ * socket, and not before it was read for the first time: true means that there
+ * is no time to wait.
  */
 enum { PEER_POLL = 3 };
 

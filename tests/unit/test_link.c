@@ -41,6 +41,8 @@ test_reads_when_told(void **state)
 	struct played_link *f = *state;
 	struct pollfd items[PEER_POLL];
 
+	/* new sockets are silent until they have been read */
+	assert_true(peer_poll(f->peers[0], items));
 	played_up_plain(f, 0, 7);
 	played_read(f, 0);
 	assert_false(peer_poll(f->peers[0], items));
