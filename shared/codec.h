@@ -29,6 +29,11 @@ int codec_encode(enum codec codec, const void *p, size_t len, struct buf *out);
 int
 codec_decode(enum codec codec, const char *text, size_t len, struct buf *out);
 
+/* The same into `size` bytes: how many there are to it, of which no more than
+ * fit are written, or -1: no such text. */
+ptrdiff_t codec_decode_into(
+    enum codec codec, const char *text, size_t len, void *out, size_t size);
+
 /* The value of a hex digit of either case, -1 for any other character. */
 int codec_hex_digit(char c);
 

@@ -361,7 +361,6 @@ struct scheme_look {
 	const struct scheme_rules *rules;
 	const struct scheme_request *request;
 	bool scanned;
-	struct jsonpick_value values[JSONPICK_MAX];
 	struct buf document; /* JSON out of a form field */
 
 	/* what templates need and verification has found */
@@ -372,6 +371,9 @@ struct scheme_look {
 	const unsigned char *key; /* the secret in use */
 	size_t key_len;
 	bool words_only; /* {hmac:…} makes those of words alone */
+
+	/* not zeroed: they are there once it is `scanned` */
+	struct jsonpick_value values[JSONPICK_MAX];
 };
 
 void scheme_look_init(struct scheme_look *look,
@@ -512,10 +514,7 @@ struct scheme_signature {
 struct scheme_proof {
 	const struct scheme_rules *rules;
 	const struct scheme_keys *keys;
-	struct scheme_look look;
-	struct scheme_text texts[SCHEME_SIGNATURES_MAX]; /* hold the next */
 	size_t n_texts;
-	struct scheme_signature signatures[SCHEME_SIGNATURES_MAX];
 	size_t n_signatures;
 	struct scheme_verdict *verdict;
 	/* what certificates of a URL must lead to; NULL: the URL is enough */
@@ -527,10 +526,19 @@ struct scheme_proof {
 	 * into a request, its body is gone through once per secret */
 	struct buf message; /* asymmetric kinds */
 	bool has_message;
-	unsigned char digest[EVP_MAX_MD_SIZE];
 	const struct scheme_key *digest_key; /* digest is under this key … */
 	enum scheme_hash digest_hash;        /* … with this hash */
+
+	/* not zeroed: to be filled in before they are looked at */
+	struct scheme_look look;
+	struct scheme_text texts[SCHEME_SIGNATURES_MAX]; /* hold the next */
+	struct scheme_signature signatures[SCHEME_SIGNATURES_MAX];
+	unsigned char digest[EVP_MAX_MD_SIZE];
 };
+
+/* Begin one, by these rules, of a request. */
+void scheme_proof_init(struct scheme_proof *proof,
+    const struct scheme_rules *rules, const struct scheme_request *request);
 
 /* Find the signatures, and a timestamp among them.  SCHEME_OK with at least
  * one of them, or what is wrong and where. */
@@ -549,7 +557,7 @@ enum scheme_result
 scheme_check_fetched(struct scheme_proof *proof, const char *url,
     scheme_check_fn *check, const struct scheme_signature *signature);
 
-/* ---- scheme_verify.c ---- */
+/* ---- scheme_digest.c ---- */
 
 /*
  * The value that verifies the request under a key, by look->template: MAC or

@@ -22,7 +22,7 @@ void
 scheme_look_init(struct scheme_look *look, const struct scheme_rules *rules,
     const struct scheme_request *request)
 {
-	memset(look, 0, sizeof(*look));
+	memset(look, 0, offsetof(struct scheme_look, values));
 	look->rules = rules;
 	look->request = request;
 	look->template = rules->templates[0];
@@ -76,14 +76,19 @@ static enum scheme_result
 at_header(const struct scheme_request *request, const char *name,
     struct scheme_text *text)
 {
-	size_t n = scheme_look_count(request, name);
+	const char *value = NULL;
 
-	if (n > 1)
-		return SCHEME_HEADER_TWICE;
-	if (n == 0)
+	for (size_t i = 0; i < request->n_headers; i++) {
+		if (strcmp(request->headers[i].name, name) != 0)
+			continue;
+		if (value != NULL)
+			return SCHEME_HEADER_TWICE;
+		value = request->headers[i].value;
+	}
+	if (value == NULL)
 		return SCHEME_HEADER_MISSING;
-	text->p = scheme_look_header(request, name, 0);
-	text->len = strlen(text->p);
+	text->p = value;
+	text->len = strlen(value);
 	return SCHEME_OK;
 }
 
@@ -137,6 +142,7 @@ scan(struct scheme_look *look)
 	size_t len = request->body_len;
 
 	look->scanned = true;
+	memset(look->values, 0, rules->n_pointers * sizeof(*look->values));
 	if (rules->json_multipart && multipart_is(p, len)) {
 		if (!multipart_get(p, len, rules->json_multipart, &p, &len))
 			len = 0;
@@ -177,10 +183,8 @@ at_claim(struct scheme_look *look, const char *name, struct scheme_text *text)
 	struct scheme_verdict verdict = {.where = ""};
 	enum scheme_result result;
 
-	memset(&proof, 0, sizeof(proof));
-	proof.rules = look->rules;
+	scheme_proof_init(&proof, look->rules, look->request);
 	proof.verdict = &verdict;
-	scheme_look_init(&proof.look, look->rules, look->request);
 	result = scheme_take(&proof);
 	if (result == SCHEME_OK)
 		result = scheme_jwt_claim(&proof, name, &text->own);
@@ -328,7 +332,7 @@ static enum scheme_result
 has_value(struct scheme_look *look, const struct scheme_condition *condition,
     const struct scheme_text *text)
 {
-	struct scheme_template hash = {
+	static const struct scheme_template hash = {
 	    {{.kind = SCHEME_PART_SHA256HEX_BODY}}, 1};
 	const char *value = condition->value;
 	struct buf hex = {0};

@@ -267,11 +267,22 @@ take_place(struct scheme_proof *proof, const struct scheme_place *place)
 	struct scheme_text *text = &proof->texts[proof->n_texts];
 	enum scheme_result result;
 
+	*text = (struct scheme_text){0};
+
 	if (proof->rules->all_candidates && place->kind == SCHEME_PLACE_HEADER)
 		return take_header_values(proof, place);
 	result = scheme_look_at(&proof->look, place, text);
 	proof->n_texts++;
 	return result == SCHEME_OK ? take_text(proof, place, text) : result;
+}
+
+void
+scheme_proof_init(struct scheme_proof *proof, const struct scheme_rules *rules,
+    const struct scheme_request *request)
+{
+	memset(proof, 0, offsetof(struct scheme_proof, look));
+	proof->rules = rules;
+	scheme_look_init(&proof->look, rules, request);
 }
 
 enum scheme_result

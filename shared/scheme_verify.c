@@ -98,109 +98,18 @@ check_time(struct scheme_proof *proof)
 	return SCHEME_OK;
 }
 
-/* ---- digests ---- */
-
-size_t
-scheme_digest_len(const struct scheme_rules *rules, enum scheme_hash hash)
-{
-	if (rules->kind != SCHEME_KIND_HMAC && rules->kind != SCHEME_KIND_HASH)
-		return 0;
-	return (size_t)EVP_MD_get_size(scheme_md(hash));
-}
-
-static int
-sink_mac(void *arg, const void *p, size_t len)
-{
-	return EVP_MAC_update(arg, p, len) == 1 ? 0 : -1;
-}
-
-static int
-sink_digest(void *arg, const void *p, size_t len)
-{
-	return EVP_DigestUpdate(arg, p, len) == 1 ? 0 : -1;
-}
-
-/* A context to begin an HMAC with; NULL without memory. */
-static EVP_MAC_CTX *
-take_mac(struct scheme_mac *mac)
-{
-	EVP_MAC_CTX *ctx = atomic_exchange(&mac->spare, NULL);
-
-	if (ctx == NULL)
-		return EVP_MAC_CTX_dup(mac->keyed);
-	if (EVP_MAC_init(ctx, NULL, 0, NULL) == 1)
-		return ctx;
-	EVP_MAC_CTX_free(ctx);
-	return NULL;
-}
-
-static void
-give_mac(struct scheme_mac *mac, EVP_MAC_CTX *ctx)
-{
-	EVP_MAC_CTX_free(atomic_exchange(&mac->spare, ctx));
-}
-
-static enum scheme_result
-mac(struct scheme_look *look, struct scheme_mac *keyed, unsigned char *out,
-    const char **where)
-{
-	EVP_MAC_CTX *ctx = keyed != NULL ? take_mac(keyed) : NULL;
-	enum scheme_result result = SCHEME_ERROR;
-	size_t len;
-
-	if (!ctx)
-		return SCHEME_ERROR;
-	result = scheme_look_fill(look, look->template, sink_mac, ctx, where);
-	if (result == SCHEME_OK &&
-	    EVP_MAC_final(ctx, out, &len, EVP_MAX_MD_SIZE) != 1)
-		result = SCHEME_ERROR;
-	give_mac(keyed, ctx);
-	return result;
-}
-
-static enum scheme_result
-digest(struct scheme_look *look, enum scheme_hash hash, unsigned char *out,
-    const char **where)
-{
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	enum scheme_result result = SCHEME_ERROR;
-
-	if (ctx && EVP_DigestInit_ex(ctx, scheme_md(hash), NULL) == 1)
-		result = scheme_look_fill(
-		    look, look->template, sink_digest, ctx, where);
-	if (result == SCHEME_OK && EVP_DigestFinal_ex(ctx, out, NULL) != 1)
-		result = SCHEME_ERROR;
-	EVP_MD_CTX_free(ctx);
-	return result;
-}
-
-enum scheme_result
-scheme_digest(struct scheme_look *look, const struct scheme_key *key,
-    enum scheme_hash hash, unsigned char *out, const char **where)
-{
-	look->key = key->p;
-	look->key_len = key->len;
-	return look->rules->kind == SCHEME_KIND_HMAC
-		   ? mac(look, key->mac[hash], out, where)
-		   : digest(look, hash, out, where);
-}
-
 /* ---- comparing ---- */
 
-/* The bytes a signature stands for, of the length they must have. */
+/* The bytes a signature stands for, however many. */
 static enum scheme_result
 decode(const struct scheme_proof *proof,
     const struct scheme_signature *signature, struct buf *bytes)
 {
-	size_t wanted = scheme_digest_len(proof->rules, signature->hash);
-
 	buf_reset(bytes);
 	if (codec_decode(
 		proof->rules->encoding, signature->p, signature->len, bytes))
 		return bytes->failed ? SCHEME_ERROR : SCHEME_BAD_ENCODING;
-	if (wanted > 0 ? bytes->len != wanted : bytes->len == 0)
-		return SCHEME_WRONG_LENGTH;
-	return SCHEME_OK;
+	return bytes->len == 0 ? SCHEME_WRONG_LENGTH : SCHEME_OK;
 }
 
 /* Make the digest under a key, unless it is the last one made. */
@@ -240,17 +149,21 @@ check_digest(struct scheme_proof *proof, const struct scheme_key *key,
     const struct scheme_signature *signature)
 {
 	size_t len = scheme_digest_len(proof->rules, signature->hash);
-	struct buf bytes = {0};
-	enum scheme_result result = decode(proof, signature, &bytes);
+	unsigned char bytes[EVP_MAX_MD_SIZE];
+	ptrdiff_t n = codec_decode_into(proof->rules->encoding, signature->p,
+	    signature->len, bytes, sizeof bytes);
+	enum scheme_result result = SCHEME_OK;
 
-	if (result == SCHEME_OK)
-		result = make_digest(proof, key, signature->hash);
+	if (n < 0)
+		return SCHEME_BAD_ENCODING;
+	if ((size_t)n != len)
+		return SCHEME_WRONG_LENGTH;
+	result = make_digest(proof, key, signature->hash);
 	if (result == SCHEME_OK &&
-	    CRYPTO_memcmp(bytes.p, proof->digest, len) != 0)
+	    CRYPTO_memcmp(bytes, proof->digest, len) != 0)
 		result = SCHEME_MISMATCH;
 	if (result == SCHEME_OK && proof->rules->signs_words)
 		result = refuse_word(proof);
-	buf_clear(&bytes);
 	return result;
 }
 
@@ -520,12 +433,11 @@ take(struct scheme_proof *proof)
 
 /* Verify one group of signatures.  Whether it was there at all. */
 static bool
-verify_group(struct scheme_proof *proof, const struct scheme_request *request)
+verify_group(struct scheme_proof *proof)
 {
 	struct scheme_verdict *verdict = proof->verdict;
 	bool is_there;
 
-	scheme_look_init(&proof->look, proof->rules, request);
 	verdict->result = take(proof);
 	is_there = verdict->result == SCHEME_OK;
 	if (is_there)
@@ -551,12 +463,11 @@ verify_by(const struct scheme *scheme, const struct scheme_keys *keys,
 		struct scheme_verdict one = {.scheme = scheme, .where = ""};
 		struct scheme_proof proof;
 
-		memset(&proof, 0, sizeof(proof));
-		proof.rules = scheme->rules;
+		scheme_proof_init(&proof, scheme->rules, request);
 		proof.keys = keys;
 		proof.verdict = &one;
 		proof.group = i;
-		is_there = verify_group(&proof, request) || is_there;
+		is_there = verify_group(&proof) || is_there;
 		n = proof.n_groups;
 		if (i == 0 || one.result == SCHEME_OK)
 			*verdict = one;

@@ -140,6 +140,31 @@ test_no_memory(void **state)
 	}
 }
 
+/* No more is written than there is room for; all of it is checked. */
+static void
+test_into(void **state)
+{
+	unsigned char out[4] = {0, 0, 0, 7};
+
+	(void)state;
+	assert_int_equal(codec_decode_into(CODEC_HEX, "616263", 6, out, 3), 3);
+	assert_memory_equal(out, "abc\7", 4);
+	assert_int_equal(
+	    codec_decode_into(CODEC_HEX, "7879007f", 8, out, 3), 4);
+	assert_memory_equal(out, "xy\0\7", 4);
+	assert_int_equal(codec_decode_into(CODEC_HEX, "78790g", 6, out, 1), -1);
+	assert_int_equal(
+	    codec_decode_into(CODEC_BASE64, "YWJjZA==", 8, out, 3), 4);
+	assert_memory_equal(out, "abc\7", 4);
+	assert_int_equal(
+	    codec_decode_into(CODEC_BASE64, "YWJjZ-==", 8, out, 3), -1);
+	assert_int_equal(
+	    codec_decode_into(CODEC_BASE64URL, "-_-_", 4, out, 3), 3);
+	assert_memory_equal(out, "\xfb\xff\xbf\7", 4);
+	assert_int_equal(
+	    codec_decode_into(CODEC_BASE64URL, "-/-_", 4, out, 3), -1);
+}
+
 int
 main(void)
 {
@@ -147,6 +172,7 @@ main(void)
 	    cmocka_unit_test(test_rfc4648),
 	    cmocka_unit_test(test_refused),
 	    cmocka_unit_test(test_one_text),
+	    cmocka_unit_test(test_into),
 	    cmocka_unit_test(test_no_memory),
 	};
 
