@@ -13,15 +13,18 @@ enum {
 	STATUS_TOO_MANY = 429,
 	STATUS_UNAVAILABLE = 503,
 	STATUS_GONE = 410,
+	/* Handles that are kept for the next exchange with the same URL. */
+	IDLE_MAX = 16,
 };
 
-/* One exchange under way. */
+/* One exchange under way, or what is left of it for the next one. */
 struct attempt {
 	struct transfer transfer; /* first */
 	struct attempt *next;
 	struct dest *dest;
 	struct store_delivery *delivery;
 	CURL *easy;
+	char *url;
 	struct curl_slist *headers;
 	int64_t at_ms;
 	int64_t started_ms; /* boot clock */
@@ -36,6 +39,8 @@ struct attempt {
 struct dest {
 	struct dest_context context;
 	struct attempt *running;
+	struct attempt *idle; /* the latest first */
+	size_t n_idle;
 };
 
 /* ---- receiving ---- */
@@ -130,7 +135,51 @@ judge_status(const struct attempt *attempt, long status, struct dest_outcome *o)
 	}
 }
 
-/* ---- the life of an exchange ---- */
+/* ---- handles ---- */
+
+/* What is the same in all exchanges with a URL. */
+static void
+set_options(const struct attempt *attempt)
+{
+	CURL *easy = attempt->easy;
+
+	curl_easy_setopt(easy, CURLOPT_URL, attempt->url);
+	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+	/* Nothing from the environment decides where the event goes. */
+	curl_easy_setopt(easy, CURLOPT_PROXY, "");
+	curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
+	curl_easy_setopt(easy, CURLOPT_POST, 1L);
+	curl_easy_setopt(easy, CURLOPT_USERAGENT, "gaff/" GAFF_VERSION);
+	curl_easy_setopt(
+	    easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	/* Else ending a transfer waits for its thread in getaddrinfo(). */
+	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, attempt->error);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, attempt);
+	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
+	curl_easy_setopt(easy, CURLOPT_HEADERDATA, attempt);
+	curl_easy_setopt(easy, CURLOPT_PRIVATE, attempt);
+}
+
+static void
+set_event(const struct attempt *attempt, const struct config_route *route)
+{
+	CURL *easy = attempt->easy;
+	const struct event *event = attempt->delivery->event;
+	long timeout_ms = (long)route->timeout_ms;
+
+	curl_easy_setopt(
+	    easy, CURLOPT_POSTFIELDS, event->body_len > 0 ? event->body : "");
+	curl_easy_setopt(
+	    easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)event->body_len);
+	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, attempt->headers);
+	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout_ms);
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+	    timeout_ms < CONNECT_MS ? timeout_ms : (long)CONNECT_MS);
+}
 
 static void
 attempt_free(struct attempt *attempt)
@@ -140,8 +189,76 @@ attempt_free(struct attempt *attempt)
 	curl_easy_cleanup(attempt->easy);
 	curl_slist_free_all(attempt->headers);
 	buf_clear(&attempt->body);
+	free(attempt->url);
 	free(attempt);
 }
+
+/* One with this URL, which may name a user: never one with another. */
+static struct attempt *
+take_idle(struct dest *dest, const char *url)
+{
+	struct attempt **link = &dest->idle, *attempt;
+
+	while (*link != NULL && strcmp((*link)->url, url) != 0)
+		link = &(*link)->next;
+	if ((attempt = *link) == NULL)
+		return NULL;
+	*link = attempt->next;
+	dest->n_idle--;
+	return attempt;
+}
+
+/* Its exchange is over; the one that has been idle for longest makes room. */
+static void
+make_idle(struct attempt *attempt)
+{
+	struct dest *dest = attempt->dest;
+	struct attempt **link = &dest->idle;
+
+	curl_slist_free_all(attempt->headers);
+	buf_clear(&attempt->body);
+	if (dest->n_idle == IDLE_MAX) {
+		while ((*link)->next != NULL)
+			link = &(*link)->next;
+		attempt_free(*link);
+		*link = NULL;
+		dest->n_idle--;
+	}
+	*attempt = (struct attempt){.transfer = attempt->transfer,
+	    .next = dest->idle,
+	    .dest = dest,
+	    .easy = attempt->easy,
+	    .url = attempt->url};
+	dest->idle = attempt;
+	dest->n_idle++;
+}
+
+static void ended(struct transfer *transfer, CURLcode code);
+
+/* NULL without memory. */
+static struct attempt *
+attempt_new(struct dest *dest, const char *url)
+{
+	struct attempt *attempt = take_idle(dest, url);
+
+	if (attempt != NULL)
+		return attempt;
+	attempt = calloc(1, sizeof(*attempt));
+	if (attempt == NULL)
+		return NULL;
+	attempt->transfer.ended = ended;
+	attempt->dest = dest;
+	attempt->url = strdup(url);
+	attempt->easy = curl_easy_init();
+	if (attempt->url == NULL || attempt->easy == NULL) {
+		attempt_free(attempt);
+		return NULL;
+	}
+	set_options(attempt);
+	return attempt;
+}
+
+/* ---- the life of an exchange ---- */
 
 /* Take it out of the running ones and of the multi. */
 static void
@@ -161,7 +278,7 @@ finish(struct attempt *attempt, struct dest_outcome *o)
 	o->at_ms = attempt->at_ms;
 	o->ms = clock_boot_ms() - attempt->started_ms;
 	context->done(context->arg, attempt->delivery, o);
-	attempt_free(attempt);
+	make_idle(attempt);
 }
 
 static void
@@ -183,42 +300,6 @@ ended(struct transfer *transfer, CURLcode code)
 		link = &(*link)->next;
 	detach(link);
 	finish(attempt, &o);
-}
-
-static void
-set_options(const struct attempt *attempt, const struct config_route *route)
-{
-	CURL *easy = attempt->easy;
-	const struct event *event = attempt->delivery->event;
-	long timeout_ms = (long)route->timeout_ms;
-
-	curl_easy_setopt(easy, CURLOPT_URL, route->url);
-	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-	/* Nothing from the environment decides where the event goes. */
-	curl_easy_setopt(easy, CURLOPT_PROXY, "");
-	curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
-	curl_easy_setopt(easy, CURLOPT_POST, 1L);
-	curl_easy_setopt(
-	    easy, CURLOPT_POSTFIELDS, event->body_len > 0 ? event->body : "");
-	curl_easy_setopt(
-	    easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)event->body_len);
-	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, attempt->headers);
-	curl_easy_setopt(easy, CURLOPT_USERAGENT, "gaff/" GAFF_VERSION);
-	curl_easy_setopt(
-	    easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout_ms);
-	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
-	    timeout_ms < CONNECT_MS ? timeout_ms : (long)CONNECT_MS);
-	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	/* Else ending a transfer waits for its thread in getaddrinfo(). */
-	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
-	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, attempt->error);
-	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
-	curl_easy_setopt(easy, CURLOPT_WRITEDATA, attempt);
-	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
-	curl_easy_setopt(easy, CURLOPT_HEADERDATA, attempt);
-	curl_easy_setopt(easy, CURLOPT_PRIVATE, attempt);
 }
 
 /* ---- the seam ---- */
@@ -247,6 +328,10 @@ post_close(struct dest *dest)
 		store_delivery_free(attempt->delivery);
 		attempt_free(attempt);
 	}
+	while ((attempt = dest->idle) != NULL) {
+		dest->idle = attempt->next;
+		attempt_free(attempt);
+	}
 	free(dest);
 }
 
@@ -264,20 +349,15 @@ static int
 post_start(struct dest *dest, const struct config_route *route,
     struct store_delivery *delivery)
 {
-	struct attempt *attempt = calloc(1, sizeof(*attempt));
+	struct attempt *attempt = attempt_new(dest, route->url);
 	char error[POST_HEADERS_ERROR_SIZE] = "";
 
 	if (attempt == NULL)
 		return -1;
-	attempt->transfer.ended = ended;
-	attempt->dest = dest;
 	attempt->delivery = delivery;
 	attempt->at_ms = clock_wall_ms();
 	attempt->started_ms = clock_boot_ms();
 	dest_final_set(&attempt->final, route);
-	attempt->easy = curl_easy_init();
-	if (attempt->easy == NULL)
-		goto fail;
 	attempt->headers = post_headers(route, delivery, attempt->at_ms, error);
 	if (attempt->headers == NULL && route->sign != NULL) {
 		refuse(attempt, error);
@@ -285,7 +365,7 @@ post_start(struct dest *dest, const struct config_route *route,
 	}
 	if (attempt->headers == NULL)
 		goto fail;
-	set_options(attempt, route);
+	set_event(attempt, route);
 	if (curl_multi_add_handle(dest->context.multi, attempt->easy) !=
 	    CURLM_OK)
 		goto fail;

@@ -82,7 +82,8 @@ run_open(const struct dest_context *context)
 	return dest;
 }
 
-/* The body as a file that nobody can change, at its beginning; -1 logged. */
+/* The body as a file that nobody can change, which is at its beginning; -1
+ * logged. */
 static int
 body_file(const struct event *event)
 {
@@ -92,7 +93,7 @@ body_file(const struct event *event)
 	ssize_t n;
 
 	while (fd >= 0 && left > 0) {
-		n = write(fd, p, left);
+		n = pwrite(fd, p, left, (off_t)(event->body_len - left));
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
@@ -100,7 +101,7 @@ body_file(const struct event *event)
 		p += n;
 		left -= (size_t)n;
 	}
-	if (fd >= 0 && lseek(fd, 0, SEEK_SET) == 0 &&
+	if (fd >= 0 &&
 	    fcntl(fd, F_ADD_SEALS,
 		F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) == 0)
 		return fd;

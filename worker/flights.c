@@ -124,8 +124,10 @@ on_done(void *arg, struct store_delivery *delivery,
 	struct settle_facts facts = {.now_ms = clock_wall_ms()};
 	struct task *task = flight->task;
 
-	if (getrandom(&facts.random, sizeof(facts.random), GRND_NONBLOCK) !=
-	    sizeof(facts.random))
+	/* for the time of the next attempt alone */
+	if (outcome->verdict == DEST_RETRY &&
+	    getrandom(&facts.random, sizeof(facts.random), GRND_NONBLOCK) !=
+		sizeof(facts.random))
 		facts.random = (uint32_t)facts.now_ms;
 	if (lane != NULL) {
 		facts.route = lane->route;

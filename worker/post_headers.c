@@ -89,10 +89,9 @@ add(struct list *list, const char *name, const char *value)
 
 	if (!is_name(name) || !is_value(value, strlen(value)))
 		return;
-	if (value[0] == '\0')
-		buf_printf(&line, "%s;", name);
-	else
-		buf_printf(&line, "%s: %s", name, value);
+	(void)buf_add_str(&line, name);
+	(void)buf_add_str(&line, value[0] == '\0' ? ";" : ": ");
+	(void)buf_add_str(&line, value);
 	append(list, buf_str(&line));
 	buf_clear(&line);
 }

@@ -42,6 +42,7 @@ struct spawn {
 	struct waiting *first;
 	struct waiting **end;
 	char packet[SPAWNER_END_MAX];
+	char request[SPAWNER_REQUEST_MAX];
 };
 
 /* gaff-run beside the worker's own program, or where it is installed. */
@@ -288,11 +289,11 @@ uint64_t
 spawn_start(struct spawn *spawn, const struct spawn_start *start)
 {
 	struct running *running = malloc(sizeof(*running));
-	char *bytes = malloc(SPAWNER_REQUEST_MAX);
+	char *bytes = spawn->request;
 	uint64_t id = 0;
 	size_t len;
 
-	if (running == NULL || bytes == NULL)
+	if (running == NULL)
 		goto out;
 	len = start->delivery != NULL
 		  ? pack_route(start, spawn->last_id + 1, bytes)
@@ -309,7 +310,6 @@ spawn_start(struct spawn *spawn, const struct spawn_start *start)
 	spawn->running = running;
 	running = NULL;
 out:
-	free(bytes);
 	free(running);
 	return id;
 }

@@ -399,6 +399,44 @@ test_post_cut(void **state)
 	server_close(&server);
 }
 
+/* What the next exchange uses again is nothing of the last one's. */
+static void
+test_post_again(void **state)
+{
+	char body[5000], url[128], path[32];
+	struct config_route route = {
+	    .dest = CONFIG_DEST_POST, .timeout_ms = 20000, .url = url};
+	static struct server server;
+	struct tries bench;
+
+	(void)state;
+	server_open(&server);
+	tries_open(&bench, CONFIG_DEST_POST);
+	snprintf(
+	    url, sizeof(url), "http://ann:pw@127.0.0.1:%u/ok?a", server.port);
+	memset(body, 'a', sizeof(body));
+	assert_int_equal(bench.ops->start(bench.dest, &route,
+			     tries_delivery(body, sizeof(body))),
+	    0);
+	tries_wait(&bench, 1);
+	support_contains(server.request, "\r\nAuthorization: Basic ");
+	support_contains(server.request, "\r\nContent-Length: 5000\r\n");
+	tries_try(&bench, &route);
+	support_contains(server.request, "\r\nAuthorization: Basic ");
+	support_contains(server.request, "\r\nContent-Length: 8\r\n");
+	support_contains(server.request, "\r\n\r\n{\"a\":1}\n");
+	assert_null(strstr(server.request, "aaaa"));
+	for (int i = 0; i < 40; i++) {
+		snprintf(path, sizeof(path), "/ok?%d", i % 30);
+		post(&bench, &route, &server, path);
+		tries_expect(&bench, DEST_DELIVERED, "ok");
+		support_contains(server.request, path);
+		assert_null(strstr(server.request, "Authorization"));
+	}
+	tries_close(&bench);
+	server_close(&server);
+}
+
 int
 main(void)
 {
@@ -409,6 +447,7 @@ main(void)
 	    cmocka_unit_test(test_post_request),
 	    cmocka_unit_test(test_post_signed),
 	    cmocka_unit_test(test_post_cut),
+	    cmocka_unit_test(test_post_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
