@@ -309,12 +309,10 @@ serve_lanes(struct dispatch *d)
 {
 	struct lanes *lanes = &d->lanes;
 	int64_t now = clock_boot_ms();
+	size_t live = lanes_turn(lanes);
 
-	if (lanes->n == 0)
-		return;
-	lanes->turn = (lanes->turn + 1) % lanes->n;
-	for (size_t i = 0; i < lanes->n; i++) {
-		struct lane *lane = lanes->items[(lanes->turn + i) % lanes->n];
+	for (size_t i = 0; i < live; i++) {
+		struct lane *lane = lanes_live(lanes, i, live);
 		unsigned n;
 
 		flights_next(d->flights, lane, !d->stopping);

@@ -28,28 +28,97 @@ lanes_clear(struct lanes *lanes)
 		free(lanes->items[i]);
 	}
 	free(lanes->items);
+	free(lanes->live);
 	*lanes = (struct lanes){0};
+}
+
+/* Where the lane of that name is or belongs. */
+static size_t
+place(const struct lanes *lanes, const char *name)
+{
+	size_t low = 0, high = lanes->n, middle;
+
+	while (low < high) {
+		middle = (low + high) / 2;
+		if (strcmp(lanes->items[middle]->name, name) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* Room for one more in both lists. */
+static int
+grow(struct lanes *lanes)
+{
+	struct lane **grown;
+
+	grown = reallocarray(lanes->items, lanes->n + 1, sizeof(*grown));
+	if (grown == NULL)
+		return -1;
+	lanes->items = grown;
+	grown = reallocarray(lanes->live, lanes->n + 1, sizeof(*grown));
+	if (grown == NULL)
+		return -1;
+	lanes->live = grown;
+	return 0;
 }
 
 struct lane *
 lanes_get(struct lanes *lanes, const char *name)
 {
-	struct lane **grown, *lane;
+	size_t at = place(lanes, name);
+	struct lane *lane;
 
-	for (size_t i = 0; i < lanes->n; i++)
-		if (strcmp(lanes->items[i]->name, name) == 0)
-			return lanes->items[i];
-	grown = reallocarray(lanes->items, lanes->n + 1, sizeof(*lanes->items));
-	if (grown == NULL)
-		return NULL;
-	lanes->items = grown;
-	lane = calloc(1, sizeof(*lane));
-	if (lane == NULL)
+	if (at < lanes->n && strcmp(lanes->items[at]->name, name) == 0)
+		return lanes->items[at];
+	if (grow(lanes) != 0 || (lane = calloc(1, sizeof(*lane))) == NULL)
 		return NULL;
 	(void)memccpy(lane->name, name, '\0', sizeof(lane->name));
 	lane->due_ms = lane->noted_ms = INT64_MAX;
-	lanes->items[lanes->n++] = lane;
+	lane->all = lanes;
+	memmove(lanes->items + at + 1, lanes->items + at,
+	    (lanes->n - at) * sizeof(struct lane *));
+	lanes->items[at] = lane;
+	lanes->n++;
 	return lane;
+}
+
+/* Unless there is nothing to do for it. */
+static void
+list(struct lane *lane)
+{
+	struct lanes *lanes = lane->all;
+
+	if (lane->live || (lane->due_ms == INT64_MAX && lane->n_ready == 0))
+		return;
+	lane->live = true;
+	lanes->live[lanes->n_live++] = lane;
+}
+
+static void
+list_anew(struct lanes *lanes, struct lane *const *among, size_t n)
+{
+	lanes->n_live = 0;
+	for (size_t i = 0; i < n; i++) {
+		among[i]->live = false;
+		list(among[i]);
+	}
+}
+
+size_t
+lanes_turn(struct lanes *lanes)
+{
+	list_anew(lanes, lanes->live, lanes->n_live);
+	lanes->turn++;
+	return lanes->n_live;
+}
+
+struct lane *
+lanes_live(const struct lanes *lanes, size_t i, size_t n)
+{
+	return lanes->live[(lanes->turn + i) % n];
 }
 
 /* Forget lanes that have no route and nothing under way. */
@@ -68,6 +137,7 @@ forget_idle(struct lanes *lanes)
 			lanes->items[kept++] = lane;
 	}
 	lanes->n = kept;
+	list_anew(lanes, lanes->items, kept);
 }
 
 int
@@ -100,6 +170,7 @@ lane_due(
 		return;
 	wait = due_wall_ms > wall_ms ? due_wall_ms - wall_ms : 0;
 	*due = min64(*due, boot_ms + min64(wait, LANE_LOOK_MS));
+	list(lane);
 }
 
 static bool
@@ -220,6 +291,7 @@ lane_stand(struct lane *lane, struct task *task)
 	lane->ready_tail = &task->next;
 	lane->n_ready++;
 	lane->ready_bytes += body_bytes(task);
+	list(lane);
 }
 
 bool
@@ -275,6 +347,7 @@ lane_claimed(struct lanes *lanes, struct lane *lane)
 	lane->claiming = false;
 	lane->due_ms = min64(lane->due_ms, lane->noted_ms);
 	lane->noted_ms = INT64_MAX;
+	list(lane);
 }
 
 int64_t
@@ -282,9 +355,9 @@ lanes_due_ms(const struct lanes *lanes)
 {
 	int64_t due = INT64_MAX;
 
-	for (size_t i = 0; i < lanes->n; i++)
-		if (room(lanes, lanes->items[i]) > 0)
-			due = min64(due, lanes->items[i]->due_ms);
+	for (size_t i = 0; i < lanes->n_live; i++)
+		if (room(lanes, lanes->live[i]) > 0)
+			due = min64(due, lanes->live[i]->due_ms);
 	return due;
 }
 

@@ -32,6 +32,7 @@ enum {
 };
 
 struct task;
+struct lanes;
 
 struct lane_pause {
 	int64_t from_ms; /* wall */
@@ -56,11 +57,17 @@ struct lane {
 	unsigned failures; /* in a row */
 	struct lane_pause pauses[LANE_PAUSES];
 	unsigned n_pauses;
+	struct lanes *all;
+	bool live; /* listed there */
 };
 
 struct lanes {
-	struct lane **items;
+	struct lane **items; /* by name */
 	size_t n;
+	/* Those with something due or ready, and maybe others: of a thousand
+	 * lanes few have. */
+	struct lane **live;
+	size_t n_live;
 	size_t turn;          /* whose turn it is to be asked first */
 	unsigned programs;    /* running programs, and those asked for */
 	unsigned max_running; /* of these; [worker] max_running */
@@ -72,7 +79,8 @@ void lanes_clear(struct lanes *lanes);
  * 0, or -1 without memory: some have none, and claim nothing. */
 int lanes_set(struct lanes *lanes, const struct config *config);
 
-/* The lane of that name, made if there is none; NULL without memory. */
+/* The lane of that name, made if there is none; NULL without memory.  `lanes`
+ * stays where it is. */
 struct lane *lanes_get(struct lanes *lanes, const char *name);
 
 /* Something is due at that wall time (INT64_MAX: nothing is). */
@@ -101,6 +109,12 @@ void lane_end(struct lanes *lanes, struct lane *lane, bool program);
 void lane_took(struct lane *lane, int64_t ms);
 /* The claim is over. */
 void lane_claimed(struct lanes *lanes, struct lane *lane);
+
+/* Another lane comes first, and those that have nothing are listed no more.
+ * The number of `live` ones: of these, lanes_live() gives one after the other,
+ * by 0 to n - 1. */
+size_t lanes_turn(struct lanes *lanes);
+struct lane *lanes_live(const struct lanes *lanes, size_t i, size_t n);
 
 /* When the next claim may be due. */
 int64_t lanes_due_ms(const struct lanes *lanes);

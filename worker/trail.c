@@ -1,6 +1,5 @@
 #include "trail.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,7 +42,12 @@ trail_free(struct trail *trail)
 static void
 copy(char *to, size_t size, const char *text)
 {
-	(void)snprintf(to, size, "%s", text != NULL ? text : "");
+	size_t len = text != NULL ? strnlen(text, size - 1) : 0;
+
+	/* Not by snprintf(): this runs several times an attempt. */
+	if (len > 0)
+		memcpy(to, text, len);
+	to[len] = '\0';
 }
 
 void

@@ -184,7 +184,7 @@ test_no_memory(void **state)
 	struct lanes lanes = {0};
 
 	(void)state;
-	for (unsigned n = 1; n <= 2; n++) {
+	for (unsigned n = 1; n <= 3; n++) {
 		support_fail_alloc(n);
 		assert_null(lanes_get(&lanes, "a"));
 		assert_int_equal(lanes.n, 0);
@@ -238,6 +238,56 @@ test_ahead(void **state)
 	lanes_clear(&set.lanes);
 }
 
+/* Of all lanes only those are looked at that may have something to do. */
+static void
+test_live(void **state)
+{
+	struct lanes lanes = {0};
+	struct lane *b, *a;
+	char name[16];
+
+	(void)state;
+	for (int i = 99; i >= 0; i--) {
+		snprintf(name, sizeof(name), "r%02d", i);
+		assert_non_null(lanes_get(&lanes, name));
+	}
+	assert_int_equal(lanes.n, 100);
+	assert_int_equal(lanes_turn(&lanes), 0);
+	b = lanes_get(&lanes, "r50");
+	a = lanes_get(&lanes, "r07");
+	assert_int_equal(lanes.n, 100);
+	assert_string_equal(b->name, "r50");
+	lane_due(b, INT64_MAX, WALL, BOOT);
+	assert_int_equal(lanes_turn(&lanes), 0);
+	lane_due(b, WALL, WALL, BOOT);
+	lane_due(b, WALL, WALL, BOOT);
+	assert_int_equal(lanes_turn(&lanes), 1);
+	assert_ptr_equal(lanes_live(&lanes, 0, 1), b);
+	/* told while a claim is out: when that is over */
+	b->claiming = true;
+	b->due_ms = INT64_MAX;
+	assert_int_equal(lanes_turn(&lanes), 0);
+	lane_due(b, WALL, WALL, BOOT);
+	assert_int_equal(lanes_turn(&lanes), 0);
+	lane_claimed(&lanes, b);
+	assert_int_equal(lanes_turn(&lanes), 1);
+	/* what stands ready, and whose turn it is */
+	lane_stand(a, task_new(TASK_DELIVER));
+	assert_int_equal(lanes_turn(&lanes), 2);
+	assert_ptr_not_equal(
+	    lanes_live(&lanes, 0, 2), lanes_live(&lanes, 1, 2));
+	b = lanes_live(&lanes, 0, 2);
+	assert_int_equal(lanes_turn(&lanes), 2);
+	assert_ptr_equal(lanes_live(&lanes, 1, 2), b);
+	task_free(lane_next(a));
+	assert_int_equal(lanes_turn(&lanes), 1);
+	/* those that are forgotten are in no list */
+	lanes_set(&lanes, &(const struct config){0});
+	assert_int_equal(lanes.n, 0);
+	assert_int_equal(lanes_turn(&lanes), 0);
+	lanes_clear(&lanes);
+}
+
 int
 main(void)
 {
@@ -246,6 +296,7 @@ main(void)
 	    cmocka_unit_test(test_ahead),
 	    cmocka_unit_test(test_who_may),
 	    cmocka_unit_test(test_due),
+	    cmocka_unit_test(test_live),
 	    cmocka_unit_test(test_paused_time),
 	    cmocka_unit_test(test_no_memory),
 	};
