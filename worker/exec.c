@@ -15,6 +15,10 @@ enum {
 	STACK_SIZE = 1024 * 1024,
 };
 
+/* A child that becomes another program leaves its part of our memory as it is:
+ * marks that AddressSanitizer sets there would be there for the next one. */
+#define LEAVES_STACK __attribute__((no_sanitize("address")))
+
 /* ---- whom ---- */
 
 /* Whether we are that user, in all three ways, and cannot go back. */
@@ -47,7 +51,7 @@ exec_become(const struct exec_user *user)
 
 /* A directory or a program on a file system that does not answer must not hold
  * up the spawner.  The timer is gone with exec. */
-static int
+LEAVES_STACK static int
 limit_time(void)
 {
 	struct sigevent event = {
@@ -63,7 +67,7 @@ limit_time(void)
 }
 
 /* 0 to 2, and the pipe as 3, which exec closes. */
-static bool
+LEAVES_STACK static bool
 arrange_files(const struct exec_job *job, int output, int *fault_fd)
 {
 	if (dup2(job->input, 0) < 0 || dup2(output, 1) < 0 ||
@@ -85,7 +89,7 @@ struct birth {
 
 /* Returns only when a step failed.  Nothing here changes memory but that of its
  * own stack, and errno. */
-static struct exec_fault
+LEAVES_STACK static struct exec_fault
 become(const struct birth *birth, int *fault_fd)
 {
 	const struct exec_job *job = birth->job;
@@ -110,7 +114,7 @@ become(const struct birth *birth, int *fault_fd)
 }
 
 /* The exit status. */
-static int
+LEAVES_STACK static int
 child(void *arg)
 {
 	const struct birth *birth = arg;
