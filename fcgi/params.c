@@ -3,14 +3,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const known_names[PARAM__MAX] = {
-    [PARAM_METHOD] = "REQUEST_METHOD",
-    [PARAM_URI] = "REQUEST_URI",
-    [PARAM_LENGTH] = "CONTENT_LENGTH",
-    [PARAM_TYPE] = "CONTENT_TYPE",
-    [PARAM_REMOTE] = "REMOTE_ADDR",
-    [PARAM_HTTPS] = "HTTPS",
-    [PARAM_SCHEME] = "REQUEST_SCHEME",
+#define NAME(text)                                                             \
+	{                                                                      \
+		(text), sizeof(text) - 1                                       \
+	}
+
+static const struct {
+	const char *text;
+	size_t len;
+} known_names[PARAM__MAX] = {
+    [PARAM_METHOD] = NAME("REQUEST_METHOD"),
+    [PARAM_URI] = NAME("REQUEST_URI"),
+    [PARAM_LENGTH] = NAME("CONTENT_LENGTH"),
+    [PARAM_TYPE] = NAME("CONTENT_TYPE"),
+    [PARAM_REMOTE] = NAME("REMOTE_ADDR"),
+    [PARAM_HTTPS] = NAME("HTTPS"),
+    [PARAM_SCHEME] = NAME("REQUEST_SCHEME"),
 };
 
 static const char header_prefix[] = "HTTP_";
@@ -21,7 +29,7 @@ enum { HEADER_PREFIX = sizeof header_prefix - 1 };
 static size_t
 name_len(const char *text)
 {
-	return strcspn(text, "=");
+	return (size_t)(strchrnul(text, '=') - text);
 }
 
 static bool
@@ -69,8 +77,8 @@ static enum params_result
 add_known(struct params *params, const char *text, size_t len)
 {
 	for (int i = 0; i < PARAM__MAX; i++) {
-		if (strlen(known_names[i]) != len ||
-		    memcmp(known_names[i], text, len) != 0)
+		if (known_names[i].len != len ||
+		    memcmp(known_names[i].text, text, len) != 0)
 			continue;
 		if (params->known[i] != NULL)
 			return PARAMS_TWICE;

@@ -3,6 +3,7 @@
 #include <sys/random.h>
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,12 +95,21 @@ int
 event_digest(const void *body, size_t len, uint8_t sha256[EVENT_SHA256_LEN])
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	/* the last one's context, unless somebody has it */
+	static _Atomic(EVP_MD_CTX *) spare;
+	EVP_MD_CTX *ctx = atomic_exchange(&spare, NULL);
+	int rc = -1;
 
 	(void)pthread_once(&once, fetch_sha256);
-	return sha256_md != NULL &&
-		       EVP_Digest(body, len, sha256, NULL, sha256_md, NULL) == 1
-		   ? 0
-		   : -1;
+	if (ctx == NULL)
+		ctx = EVP_MD_CTX_new();
+	if (ctx != NULL && sha256_md != NULL &&
+	    EVP_DigestInit_ex(ctx, sha256_md, NULL) == 1 &&
+	    EVP_DigestUpdate(ctx, body, len) == 1 &&
+	    EVP_DigestFinal_ex(ctx, sha256, NULL) == 1)
+		rc = 0;
+	EVP_MD_CTX_free(atomic_exchange(&spare, ctx));
+	return rc;
 }
 
 /* ---- ids ---- */
