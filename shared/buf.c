@@ -163,6 +163,13 @@ add_json_char(struct buf *b, unsigned char c)
 	}
 }
 
+/* An ASCII character that stands for itself in a JSON string. */
+static bool
+is_plain(unsigned char c)
+{
+	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
 int
 buf_add_json(struct buf *b, const char *s, size_t len)
 {
@@ -170,9 +177,13 @@ buf_add_json(struct buf *b, const char *s, size_t len)
 	size_t i = 0, plain = 0, n;
 
 	while (i < len) {
+		/* nearly all of it */
+		while (i < len && is_plain(p[i]))
+			i++;
+		if (i == len)
+			break;
 		n = utf8_len(p + i, len - i);
-		if (n != 0 && p[i] >= 0x20 && p[i] != 0x7f && p[i] != '"' &&
-		    p[i] != '\\') {
+		if (n > 1) {
 			i += n;
 			continue;
 		}
