@@ -441,6 +441,12 @@ gate_serve(struct gate *gate, struct front *front)
 	params_clear(&params);
 }
 
+void
+gate_flush(struct gate *gate)
+{
+	link_flush(gate->link);
+}
+
 /* ---- the gate itself ---- */
 
 static json_t *

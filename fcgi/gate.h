@@ -19,6 +19,10 @@ struct gate *gate_new(struct config *config);
 /* Serve a request, which is closed sooner or later.  From any thread. */
 void gate_serve(struct gate *gate, struct front *front);
 
+/* To be called before the thread that served waits for more: what it served is
+ * on its way then. */
+void gate_flush(struct gate *gate);
+
 /* Use another configuration for requests from now on.  0, or -1, logged, and
  * the present one stays. */
 int gate_reload(struct gate *gate, struct config *config);

@@ -39,6 +39,7 @@ struct link {
 	bool stopping;
 
 	int wake_fd;
+	atomic_size_t n_pushed; /* since the link last looked */
 	atomic_size_t parked;
 	atomic_size_t parked_bytes;
 	atomic_bool ready;
@@ -243,6 +244,7 @@ take_pushed(struct link *link)
 	(void)pthread_mutex_lock(&link->mutex);
 	pushed = link->pushed;
 	link->pushed = NULL;
+	atomic_store(&link->n_pushed, 0);
 	if (link->config != link->in_use)
 		config = config_ref(link->config);
 	(void)pthread_mutex_unlock(&link->mutex);
@@ -407,7 +409,7 @@ link_push(struct link *link, struct waiter *waiter, void *owner,
 {
 	int64_t now_ms = clock_boot_ms();
 	enum link_push result;
-	bool first;
+	size_t n;
 
 	if (waiter == NULL)
 		return LINK_NO_MEMORY;
@@ -415,16 +417,23 @@ link_push(struct link *link, struct waiter *waiter, void *owner,
 	waiter->deadline_ms = deadline_boot_ms;
 	waiter->third_ms = (deadline_boot_ms - now_ms) / 3;
 	(void)pthread_mutex_lock(&link->mutex);
-	first = link->pushed == NULL;
 	result = park(link, waiter, now_ms);
+	n = result == LINK_PUSHED ? ++link->n_pushed : 0;
 	(void)pthread_mutex_unlock(&link->mutex);
 	if (result != LINK_PUSHED) {
 		buf_clear(&waiter->frame);
 		free(waiter);
-	} else if (first) {
+	} else if (n == LINK_PUSHES) {
 		wake(link);
 	}
 	return result;
+}
+
+void
+link_flush(struct link *link)
+{
+	if (atomic_load(&link->n_pushed) > 0)
+		wake(link);
 }
 
 void
@@ -551,6 +560,7 @@ prepare(struct link *link, const struct link_options *options)
 	link->blob = options->blob;
 	link->asks_arg = options->asks_arg;
 	atomic_init(&link->poked, true);
+	atomic_init(&link->n_pushed, 0);
 	atomic_init(&link->parked, 0);
 	atomic_init(&link->parked_bytes, 0);
 	atomic_init(&link->ready, false);

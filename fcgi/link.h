@@ -80,7 +80,7 @@ enum link_push {
 	LINK_NO_MEMORY,
 };
 
-enum { LINK_LOST_MS = 30000 };
+enum { LINK_LOST_MS = 30000, LINK_PUSHES = 8 };
 
 /* An event as it goes over the wire; nothing of it is kept.  NULL without
  * memory.  For link_push(). */
@@ -93,6 +93,11 @@ struct waiter *link_waiter(const struct event *event);
  */
 enum link_push link_push(struct link *link, struct waiter *waiter, void *owner,
     int64_t deadline_boot_ms);
+
+/* Have the link look at what was handed over: it is woken for LINK_PUSHES
+ * events, and looks by itself within a tick.  To be called by a thread before
+ * it waits for anything else. */
+void link_flush(struct link *link);
 
 /* Send a frame to a worker that accepts events, if there is one and not much
  * else is to be told; nothing is waited for.  Takes what is in `frame`.  From

@@ -41,12 +41,12 @@ struct pool {
 };
 
 static void
-on_fault(struct pool *pool)
+on_fault(struct pool *pool, int error)
 {
 	unsigned suppressed;
 
 	if (log_allow(&pool->limit, LOG_LINES, clock_boot_ms(), &suppressed))
-		log_error("accept_failed", log_str("error", strerror(errno)),
+		log_error("accept_failed", log_str("error", strerror(error)),
 		    log_suppressed(suppressed));
 	(void)poll(NULL, 0, FAULT_PAUSE_MS);
 }
@@ -58,6 +58,7 @@ next_connection(const struct thread *self)
 	struct pool *pool = self->pool;
 	struct epoll_event event;
 	int fd = -1;
+	int error;
 
 	for (;;) {
 		bool draining = atomic_load(&pool->draining);
@@ -66,12 +67,16 @@ next_connection(const struct thread *self)
 		if (draining && !pool->listen->own)
 			break;
 		fd = listen_accept(pool->listen);
-		if (fd != -1 || (draining && errno == EAGAIN))
+		if (fd != -1)
 			break;
-		if (errno == EAGAIN)
-			(void)epoll_wait(self->epoll_fd, &event, 1, -1);
+		error = errno;
+		gate_flush(pool->gate);
+		if (error != EAGAIN)
+			on_fault(pool, error);
+		else if (draining)
+			break;
 		else
-			on_fault(pool);
+			(void)epoll_wait(self->epoll_fd, &event, 1, -1);
 	}
 	return fd;
 }
@@ -88,14 +93,15 @@ give_turn(void *arg)
 {
 	struct thread *self = arg;
 
+	gate_flush(self->pool->gate);
 	if (self->has_turn)
 		(void)sem_post(&self->pool->turns);
 	self->has_turn = false;
 }
 
 /* A request that is there whole is served at once and the thread keeps its
- * turn, so that busy times wake nobody; before it waits for the rest of one, or
- * for keys, it hands its turn to another. */
+ * turn, so that busy times wake nobody, the link but for every few; before it
+ * waits for the rest of one, or for keys, it hands its turn to another. */
 static void
 serve_one(struct thread *self, int fd)
 {
