@@ -52,15 +52,10 @@ struct link {
 	struct config *in_use; /* whose workers the peers are */
 	struct buf instance;   /* hexadecimal */
 	char host[65];
-	int64_t started_ms; /* wall time */
-	link_counters_fn *counters;
-	link_second_fn *second;
-	void *arg; /* of these two */
-	link_asks_fn *asks;
-	link_blob_fn *blob;
-	void *asks_arg;       /* of these two */
-	struct pollfd *items; /* wake_fd, then PEER_POLL of each peer */
-	struct log_held held; /* lines of one turn */
+	int64_t started_ms;       /* wall time */
+	struct link_options with; /* what was given, but its config */
+	struct pollfd *items;     /* wake_fd, then PEER_POLL of each peer */
+	struct log_held held;     /* lines of one turn */
 	int64_t now_ms;
 	int64_t ticked_ms;
 	int64_t expired_ms;
@@ -100,15 +95,15 @@ on_blob(void *arg, const struct wire_blob *blob)
 {
 	struct link *link = arg;
 
-	if (link->blob != NULL)
-		link->blob(link->asks_arg, blob);
+	if (link->with.blob != NULL)
+		link->with.blob(link->with.asks_arg, blob);
 }
 
 static json_t *
 describe(void *arg, struct tally_cursor *told)
 {
 	struct link *link = arg;
-	json_t *counters = link->counters(link->arg, told);
+	json_t *counters = link->with.counters(link->with.arg, told);
 
 	return json_pack("{s:s, s:i, s:s, s:s, s:i, s:s, s:I, s:I, s:o*}",
 	    "instance", buf_str(&link->instance), "protocol", WIRE_PROTOCOL,
@@ -313,11 +308,11 @@ tick(struct link *link)
 	if (link->now_ms - link->expired_ms >= SECOND_MS) {
 		link->expired_ms = link->now_ms;
 		waiters_expire(waiters, link->now_ms);
-		link->second(link->arg);
+		link->with.second(link->with.arg);
 		atomic_store(&link->poked, true);
 	}
-	if (atomic_exchange(&link->poked, false) && link->asks != NULL)
-		link->asks(link->asks_arg, link);
+	if (atomic_exchange(&link->poked, false) && link->with.asks != NULL)
+		link->with.asks(link->with.asks_arg, link);
 }
 
 static bool
@@ -553,12 +548,7 @@ prepare(struct link *link, const struct link_options *options)
 	link->now_ms = clock_boot_ms();
 	link->started_ms = clock_wall_ms();
 	link->config = config_ref(options->config);
-	link->counters = options->counters;
-	link->second = options->second;
-	link->arg = options->arg;
-	link->asks = options->asks;
-	link->blob = options->blob;
-	link->asks_arg = options->asks_arg;
+	link->with = *options;
 	atomic_init(&link->poked, true);
 	atomic_init(&link->n_pushed, 0);
 	atomic_init(&link->parked, 0);
