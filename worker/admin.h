@@ -43,6 +43,9 @@ struct admin_context {
 	void (*paused)(void *arg, const char *route, bool paused);
 	/* Gateways are to forget what is kept under this name. */
 	void (*unkept)(void *arg, const char *name);
+	/* Overwrite what the journal has of events that are in the store.  0,
+	 * or -1, logged. */
+	int (*scrub)(void *arg);
 	void *arg;
 	/* Set by a verb whose commit failed with STORE_BROKEN. */
 	bool broken;

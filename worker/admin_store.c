@@ -172,6 +172,10 @@ admin_erase(struct admin_context *context, const json_t *args)
 	result = context->ops->erase(context->store, &more);
 	if (result != STORE_OK)
 		return admin_store_fail(context, result);
+	if (!more && context->scrub != NULL &&
+	    context->scrub(context->arg) != 0)
+		return admin_fail("the file beside the store cannot be "
+				  "overwritten; the worker's log says why");
 	return admin_ok(json_pack("{s:b}", "more", (int)more));
 }
 

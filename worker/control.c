@@ -231,6 +231,9 @@ on_paused(void *arg, const char *route, bool paused)
 static struct metrics_view
 metrics_of(const struct server *s)
 {
+	struct landing_counts landing;
+
+	landing_count(s->landing, &landing);
 	return (struct metrics_view){
 	    .config = s->config,
 	    .worker = s->worker->name,
@@ -249,7 +252,7 @@ metrics_of(const struct server *s)
 	    .loaded_at_ms = s->loaded_at_ms,
 	    .reload_failed = s->reload_failed,
 	    .accepting = strcmp(control_state(s), "accepting") == 0,
-	    .malformed = s->intake.malformed,
+	    .malformed = s->intake.malformed + landing.malformed,
 	};
 }
 
@@ -283,6 +286,14 @@ on_unkept(void *arg, const char *name)
 	buf_clear(&unkept.frame);
 }
 
+static int
+on_scrub(void *arg)
+{
+	struct server *s = arg;
+
+	return landing_scrub(s->landing);
+}
+
 static void
 answer_call(struct server *s, zmq_msg_t *id, const json_t *call)
 {
@@ -305,6 +316,7 @@ answer_call(struct server *s, zmq_msg_t *id, const json_t *call)
 	    .due = on_due,
 	    .paused = on_paused,
 	    .unkept = on_unkept,
+	    .scrub = on_scrub,
 	    .arg = s,
 	};
 	json_t *reply = admin_answer(&context, call);
@@ -335,6 +347,8 @@ control_admin(struct server *s)
 		WIRE_CALL) {
 		call = wire_get_json(
 		    zmq_msg_data(&message), zmq_msg_size(&message));
+		/* Whoever has an answer of a gateway finds its event. */
+		server_catch_up(s);
 		answer_call(s, &id, call);
 		json_decref(call);
 	}

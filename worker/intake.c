@@ -1,11 +1,12 @@
-/* EVENTs: receive all there is, store them in one commit, acknowledge. */
+/* EVENTs: take all there is, store them in one commit, and acknowledge those
+ * that are not yet. */
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "../shared/clock.h"
 #include "../shared/log.h"
-#include "../shared/zsock.h"
+#include "acks.h"
 #include "server_impl.h"
 
 static void
@@ -72,8 +73,7 @@ intake_receive(struct server *s)
 		item = &intake->items[intake->n];
 		(void)zmq_msg_init(&item->message);
 		item->open = true;
-		if (zsock_recv(s->data, &item->message, &intake->malformed) !=
-		    0) {
+		if (!landing_take(s->landing, &item->message, &item->number)) {
 			drop_item(item);
 			return;
 		}
@@ -84,6 +84,7 @@ intake_receive(struct server *s)
 		}
 		other_frame(s, zmq_msg_data(&item->message),
 		    zmq_msg_size(&item->message));
+		landing_done(s->landing, 1, zmq_msg_size(&item->message), 0);
 		drop_item(item);
 	}
 }
@@ -112,6 +113,18 @@ route_item(struct server *s, struct intake_item *item)
 	return result;
 }
 
+/* Frames of the journal come in order. */
+static uint64_t
+last_number(const struct server *s)
+{
+	uint64_t last = 0;
+
+	for (size_t i = 0; i < s->intake.n; i++)
+		if (s->intake.items[i].number > last)
+			last = s->intake.items[i].number;
+	return last;
+}
+
 enum store_result
 intake_put(struct server *s)
 {
@@ -131,75 +144,40 @@ intake_put(struct server *s)
 		if (result == STORE_OK)
 			result = route_item(s, item);
 	}
+	if (result == STORE_OK && last_number(s) > 0)
+		result = s->ops->journaled(s->store, last_number(s));
 	return result;
-}
-
-void
-intake_refuse(struct server *s)
-{
-	size_t i;
-
-	for (i = 0; i < s->intake.n; i++) {
-		if (!s->intake.items[i].valid)
-			continue;
-		s->intake.items[i].status = WIRE_UNAVAILABLE;
-		s->intake.items[i].routed = false;
-		stats_beyond(s->stats, STATS_LIMIT_RESERVE, 1);
-	}
 }
 
 /* ---- acknowledging ---- */
 
-static int
-compare_links(const void *a, const void *b)
+static struct acks_item
+make_ack(struct intake_item *item)
 {
-	const struct intake_item *const *x = a, *const *y = b;
+	bool duplicate = item->status == WIRE_DUPLICATE;
+	struct acks_item made = {.ack = {.seq = item->target.seq,
+				     .status = item->status,
+				     .revived = ""}};
 
-	return memcmp((*x)->target.link, (*y)->target.link, WIRE_LINK_LEN);
+	memcpy(made.link, item->target.link, WIRE_LINK_LEN);
+	memcpy(made.ack.id, duplicate ? item->put.id : item->event.id,
+	    EVENT_ID_LEN);
+	if (duplicate)
+		made.ack.revived = buf_str(&item->put.revived);
+	return made;
 }
 
-static void
-send_acks(struct server *s, struct intake_item *const *items, size_t n)
+void
+intake_acknowledge(struct server *s)
 {
-	struct wire_ack acks[BATCH_EVENTS];
-	struct buf frame = {0};
-	size_t i;
+	struct acks_item acks[BATCH_EVENTS];
+	size_t n = 0;
 
-	for (i = 0; i < n; i++) {
-		acks[i] = (struct wire_ack){.seq = items[i]->target.seq,
-		    .status = items[i]->status,
-		    .revived = ""};
-		if (items[i]->status == WIRE_DUPLICATE) {
-			memcpy(acks[i].id, items[i]->put.id, EVENT_ID_LEN);
-			acks[i].revived = buf_str(&items[i]->put.revived);
-		} else {
-			memcpy(acks[i].id, items[i]->event.id, EVENT_ID_LEN);
-		}
-	}
-	/* A gateway that is gone sends the event again to whom it finds. */
-	if (wire_put_acks(&frame, s->boot, acks, n) == 0)
-		(void)zsock_send_to(s->control, items[0]->target.link,
-		    WIRE_LINK_LEN, frame.p, frame.len);
-	buf_clear(&frame);
-}
-
-/* One ACK frame for each link of the batch. */
-static void
-acknowledge(struct server *s)
-{
-	struct intake_item *items[BATCH_EVENTS];
-	size_t n = 0, i, first;
-
-	for (i = 0; i < s->intake.n; i++)
-		if (s->intake.items[i].target.seq != 0)
-			items[n++] = &s->intake.items[i];
-	qsort(items, n, sizeof(items[0]), compare_links);
-	for (first = 0; first < n; first = i) {
-		for (i = first + 1; i < n; i++)
-			if (compare_links(&items[first], &items[i]) != 0)
-				break;
-		send_acks(s, items + first, i - first);
-	}
+	for (size_t i = 0; i < s->intake.n; i++)
+		if (s->intake.items[i].number == 0 &&
+		    s->intake.items[i].target.seq != 0)
+			acks[n++] = make_ack(&s->intake.items[i]);
+	acks_send(landing_control(s->landing), s->boot, acks, n);
 }
 
 /* Whoever has seen a request can send it again, and again. */
@@ -252,16 +230,79 @@ hand_over(struct server *s, const struct intake_item *item)
 		apply_due(s, NULL);
 }
 
+/* What is done with, to be told at once. */
+struct done {
+	size_t frames;
+	size_t bytes;
+	uint64_t upto;
+};
+
+static void
+let_go(struct server *s, struct intake_item *item, struct done *done)
+{
+	size_t size = zmq_msg_size(&item->message);
+
+	done->frames++;
+	done->bytes += size;
+	if (item->number > done->upto)
+		done->upto = item->number;
+	s->intake.bytes -= size;
+	drop_item(item);
+}
+
 void
 intake_finish(struct server *s)
 {
-	size_t i;
+	struct done done = {0};
 
-	acknowledge(s);
-	for (i = 0; i < s->intake.n; i++) {
+	for (size_t i = 0; i < s->intake.n; i++) {
 		hand_over(s, &s->intake.items[i]);
-		drop_item(&s->intake.items[i]);
+		let_go(s, &s->intake.items[i], &done);
 	}
 	s->intake.n = 0;
-	s->intake.bytes = 0;
+	landing_done(s->landing, done.frames, done.bytes, done.upto);
+}
+
+/* Its message points to the same bytes afterwards. */
+static void
+move_item(struct intake_item *to, struct intake_item *from)
+{
+	if (to == from)
+		return;
+	*to = *from;
+	(void)zmq_msg_init(&to->message);
+	(void)zmq_msg_move(&to->message, &from->message);
+	drop_item(from);
+}
+
+static void
+refuse_item(struct server *s, struct intake_item *item)
+{
+	if (item->valid) {
+		item->status = WIRE_UNAVAILABLE;
+		stats_beyond(s->stats, STATS_LIMIT_RESERVE, 1);
+	}
+}
+
+void
+intake_refuse(struct server *s)
+{
+	struct intake_item *items = s->intake.items;
+	struct done done = {0};
+	size_t kept = 0, i;
+
+	for (i = 0; i < s->intake.n; i++)
+		if (items[i].number == 0)
+			refuse_item(s, &items[i]);
+	intake_acknowledge(s);
+	for (i = 0; i < s->intake.n; i++) {
+		buf_clear(&items[i].put.revived);
+		items[i].routed = false;
+		if (items[i].number == 0)
+			let_go(s, &items[i], &done);
+		else
+			move_item(&items[kept++], &items[i]);
+	}
+	s->intake.n = kept;
+	landing_done(s->landing, done.frames, done.bytes, 0);
 }

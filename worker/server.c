@@ -5,6 +5,7 @@
 #include <sys/signalfd.h>
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,7 @@
 enum {
 	RETRY_MS = 200,
 	TIDY_MS = 2000,
-	STOP_ROUNDS = 100,
+	WAIT_MS = 20,
 };
 
 /* ---- one commit ---- */
@@ -75,6 +76,8 @@ check_room(struct server *s)
 	s->space = space;
 	s->room = space.free_bytes - s->store_config.reserve;
 	s->full = s->room <= 0;
+	if (s->landing != NULL)
+		landing_hold(s->landing, s->full);
 	if (s->full && !was_full)
 		log_error("store_full",
 		    log_str("reason", "free space is under reserve"),
@@ -92,6 +95,7 @@ no_room(struct server *s)
 		log_error(
 		    "store_full", log_str("reason", "a commit found no room"));
 	s->full = true;
+	landing_hold(s->landing, true);
 	s->retry_at_ms = clock_boot_ms() + RETRY_MS;
 }
 
@@ -102,7 +106,6 @@ without_intake(struct server *s)
 {
 	no_room(s);
 	intake_refuse(s);
-	intake_finish(s);
 	return s->kept != NULL ? run_batch(s, false) : STORE_OK;
 }
 
@@ -119,43 +122,62 @@ take_tasks(struct server *s)
 	tell_tasks(s, *tail);
 }
 
+/* The batch's events and tasks; those of the journal, which are promised, also
+ * into the reserve. */
+static enum store_result
+store_round(struct server *s)
+{
+	enum store_result result = run_batch(s, true);
+
+	if (result == STORE_FULL && s->intake.n > 0) {
+		result = without_intake(s);
+		if (result == STORE_OK)
+			apply_finish(s);
+	} else if (result == STORE_OK) {
+		intake_acknowledge(s);
+		apply_finish(s);
+		intake_finish(s);
+	}
+	return result;
+}
+
 /* Everything that is there, in one commit.  Whether there was anything. */
 static bool
 serve_round(struct server *s)
 {
+	size_t bytes = s->intake.bytes;
 	enum store_result result;
-	bool take;
 
 	take_tasks(s);
 	intake_receive(s);
-	if (s->intake.n > 0) {
+	if (s->intake.bytes > bytes) {
 		/* Stored, an event takes about twice its bytes until the next
 		 * checkpoint. */
-		s->room -= 2 * (int64_t)s->intake.bytes;
+		s->room -= 2 * (int64_t)(s->intake.bytes - bytes);
 		if (s->room <= 0)
 			check_room(s);
 	}
-	take = s->intake.n > 0 && !s->full;
-	if (s->intake.n > 0 && !take) {
+	if (s->full && s->intake.n > 0)
 		intake_refuse(s);
-		intake_finish(s);
-	}
-	if (!take && ((s->kept == NULL && !tell_is_due(s)) ||
-			 clock_boot_ms() < s->retry_at_ms))
+	if ((s->intake.n == 0 && s->kept == NULL && !tell_is_due(s)) ||
+	    (s->full && clock_boot_ms() < s->retry_at_ms))
 		return false;
-	result = run_batch(s, take);
-	if (result == STORE_FULL && take)
-		result = without_intake(s);
-	if (result == STORE_OK) {
-		apply_finish(s);
-		if (s->intake.n > 0)
-			intake_finish(s);
-	} else if (result == STORE_FULL) {
+	result = store_round(s);
+	if (result == STORE_FULL)
 		no_room(s);
-	} else {
+	else if (result != STORE_OK)
 		s->failed = true;
-	}
 	return true;
+}
+
+void
+server_catch_up(struct server *s)
+{
+	uint64_t came = landing_came(s->landing);
+
+	while (!s->failed && landing_gone(s->landing) < came)
+		if (!serve_round(s))
+			break;
 }
 
 /* ---- what is done now and then ---- */
@@ -271,7 +293,6 @@ static void
 serve_once(struct server *s, bool *busy)
 {
 	zmq_pollitem_t items[] = {
-	    {.socket = s->data, .events = ZMQ_POLLIN},
 	    {.socket = s->control, .events = ZMQ_POLLIN},
 	    {.socket = s->admin, .events = ZMQ_POLLIN},
 	    {.fd = s->signal_fd, .events = ZMQ_POLLIN},
@@ -280,22 +301,24 @@ serve_once(struct server *s, bool *busy)
 	int64_t now_ms = clock_boot_ms(), wait_ms = s->beat_at_ms - now_ms;
 	struct store_backup backup;
 
-	if (s->kept != NULL && s->retry_at_ms - now_ms < wait_ms)
+	if ((s->kept != NULL || s->intake.n > 0) &&
+	    s->retry_at_ms - now_ms < wait_ms)
 		wait_ms = s->retry_at_ms - now_ms;
 	if (*busy || wait_ms < 0)
 		wait_ms = 0;
-	if (zmq_poll(items, 5, (long)wait_ms) < 0 && errno != EINTR) {
+	if (zmq_poll(items, 4, (long)wait_ms) < 0 && errno != EINTR) {
 		log_error("poll_failed", log_str("error", strerror(errno)));
 		s->failed = true;
 		return;
 	}
-	if (items[3].revents != 0)
+	if (items[2].revents != 0)
 		on_signal(s);
-	if (items[1].revents != 0)
+	if (items[0].revents != 0)
 		control_receive(s);
+	s->failed |= landing_failed(s->landing);
 	*busy = serve_round(s);
 	feed_more(s);
-	if (items[2].revents != 0)
+	if (items[1].revents != 0)
 		control_admin(s);
 	if (clock_boot_ms() >= s->beat_at_ms)
 		beat(s, clock_boot_ms());
@@ -306,12 +329,19 @@ serve_once(struct server *s, bool *busy)
 		*busy = true;
 }
 
+static bool
+is_drained(struct server *s)
+{
+	return landing_drained(s->landing) &&
+	       landing_gone(s->landing) == landing_came(s->landing);
+}
+
 /* No attempt runs any more: take in what has arrived, then leave. */
 static void
 serve_last(struct server *s)
 {
+	struct pollfd wait = {.fd = s->wake_fd, .events = POLLIN};
 	int64_t until_ms = clock_boot_ms() + TIDY_MS;
-	int i;
 
 	/* What the store would do when it is closed, it does while events are
 	 * still taken in: the gap until the next start stays short. */
@@ -320,9 +350,13 @@ serve_last(struct server *s)
 		(void)serve_round(s);
 	/* This beat says `draining`: gateways send nothing more. */
 	control_beat(s, clock_boot_ms());
-	for (i = 0; i < STOP_ROUNDS && !s->failed; i++)
+	landing_drain(s->landing);
+	until_ms = clock_boot_ms() + TIDY_MS;
+	while (!s->failed && clock_boot_ms() < until_ms && !is_drained(s)) {
 		if (!serve_round(s))
-			break;
+			(void)poll(&wait, 1, WAIT_MS);
+		s->failed |= landing_failed(s->landing);
+	}
 	server_hours_feed(s, clock_boot_ms());
 	save_hours(s);
 }
@@ -374,7 +408,7 @@ open_signals(struct server *s)
 }
 
 static int
-open_sockets(struct server *s)
+open_sockets(struct server *s, struct landing_options *landing)
 {
 	const struct zsock_options data = {
 	    .max_message = server_frame_max(s->config)};
@@ -382,16 +416,52 @@ open_sockets(struct server *s)
 
 	if ((s->context = zmq_ctx_new()) == NULL)
 		return -1;
-	s->data = zsock_new(s->context, ZSOCK_DATA_IN, &data);
-	s->control = zsock_new(s->context, ZSOCK_CONTROL_IN, NULL);
+	landing->data = zsock_new(s->context, ZSOCK_DATA_IN, &data);
+	landing->control = zsock_new(s->context, ZSOCK_CONTROL_IN, NULL);
 	s->admin = zsock_new(s->context, ZSOCK_ADMIN_IN, NULL);
-	if (s->data == NULL || s->control == NULL || s->admin == NULL)
+	if (landing->data == NULL || landing->control == NULL ||
+	    s->admin == NULL)
 		return -1;
 	if (zsock_bind(s->admin, w->admin, 0600, NULL, &s->lock_fds[0]) != 0 ||
+	    zsock_bind(landing->control, w->control, 0660, w->group,
+		&s->lock_fds[1]) != 0 ||
 	    zsock_bind(
-		s->control, w->control, 0660, w->group, &s->lock_fds[1]) != 0 ||
-	    zsock_bind(s->data, w->data, 0660, w->group, &s->lock_fds[2]) != 0)
+		landing->data, w->data, 0660, w->group, &s->lock_fds[2]) != 0)
 		return -1;
+	return 0;
+}
+
+/* A store that has none, or no room for it, acknowledges itself. */
+static int
+open_journal(struct server *s, struct landing_options *landing)
+{
+	struct store_journal journal;
+
+	if (s->ops->journal == NULL || !s->ops->journal(s->store, &journal))
+		return 0;
+	landing->known = s->ops->known(s->store);
+	return journal_open(
+	    journal.path, journal.store, journal.upto, &landing->journal);
+}
+
+static int
+open_landing(struct server *s)
+{
+	struct landing_options options = {
+	    .boot = s->boot, .wake = wake, .arg = s};
+
+	if (open_journal(s, &options) == 0 && open_sockets(s, &options) == 0) {
+		options.context = s->context;
+		s->landing = landing_start(&options);
+	} else {
+		zsock_close(options.data);
+		zsock_close(options.control);
+		journal_close(options.journal);
+	}
+	if (s->landing == NULL)
+		return -1;
+	s->control = landing_control(s->landing);
+	landing_hold(s->landing, s->full);
 	return 0;
 }
 
@@ -493,7 +563,7 @@ open_parts(struct server *s)
 	if (open_dispatch(s) != 0)
 		return -1;
 	/* Last: from now on gateways hand events over. */
-	return open_sockets(s) == 0 && open_httpd(s) == 0 ? 0 : -1;
+	return open_landing(s) == 0 && open_httpd(s) == 0 ? 0 : -1;
 }
 
 struct server *
@@ -554,8 +624,7 @@ server_close(struct server *s)
 	if (s == NULL)
 		return;
 	httpd_close(s->httpd);
-	zsock_close(s->data);
-	zsock_close(s->control);
+	landing_stop(s->landing);
 	zsock_close(s->admin);
 	if (s->context != NULL)
 		zsock_context_end(s->context);

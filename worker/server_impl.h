@@ -21,6 +21,7 @@
 #include "dispatch.h"
 #include "hours.h"
 #include "httpd.h"
+#include "landing.h"
 #include "links.h"
 #include "own.h"
 #include "rejected.h"
@@ -50,6 +51,7 @@ struct intake_item {
 	bool valid; /* `event` was read, and is to be stored */
 	struct wire_target target;
 	struct event event; /* points into the message */
+	uint64_t number;    /* in the journal, and acknowledged; 0: it is not */
 	enum wire_status status;
 	struct store_put_result put;
 	bool routed; /* in the same batch */
@@ -111,8 +113,8 @@ struct server {
 	struct store *store;
 
 	void *context;
-	void *data;
-	void *control;
+	struct landing *landing;
+	void *control; /* the landing's */
 	void *admin;
 	struct httpd *httpd; /* NULL: no port is configured */
 	int lock_fds[3];
@@ -183,15 +185,19 @@ void server_hours_feed(struct server *s, int64_t boot_ms);
 
 /* ---- intake.c: EVENTs ---- */
 
-/* Receive what is there, up to a batch. */
+/* Take what is there, up to a batch. */
 void intake_receive(struct server *s);
 /* Put the batch's events into the open store batch. */
 enum store_result intake_put(struct server *s);
-/* Every event of the batch gets this answer (a refused batch). */
+/* There is no room: what is not in the journal is turned away, the rest stays
+ * in the batch. */
 void intake_refuse(struct server *s);
-/* Send the acknowledgements, hand new events to the dispatcher, and empty the
- * batch. */
+/* It is committed: acknowledge what is not yet; then hand new events to the
+ * dispatcher, and empty the batch. */
+void intake_acknowledge(struct server *s);
 void intake_finish(struct server *s);
+/* Put all that has come until now, as far as there is room. */
+void server_catch_up(struct server *s);
 
 /* ---- apply.c: the dispatcher's tasks ---- */
 

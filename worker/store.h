@@ -21,6 +21,7 @@
 #include "../shared/buf.h"
 #include "../shared/config.h"
 #include "../shared/event.h"
+#include "known.h"
 
 struct store;
 
@@ -246,6 +247,13 @@ struct store_backup {
 	const char *error; /* why there is none, or "" */
 };
 
+/* The journal (journal.h) that stands beside a store. */
+struct store_journal {
+	const char *path; /* the store's */
+	uint64_t store;   /* whose it is */
+	uint64_t upto;    /* of it the store has all up to this frame */
+};
+
 /* Whether keep() takes it. */
 bool store_blob_fits(const struct store_blob *blob);
 
@@ -359,7 +367,15 @@ struct store_ops {
 	enum store_result (*forget)(
 	    struct store *store, const uint8_t id[EVENT_ID_LEN]);
 
+	/* With this batch the store has all of its journal up to this frame. */
+	enum store_result (*journaled)(struct store *store, uint64_t upto);
+
 	/* -- outside a batch -- */
+
+	/* The journal of this store as it was opened.  False: it has none. */
+	bool (*journal)(struct store *store, struct store_journal *journal);
+	/* Keys it may have, while it is open.  NULL: nobody can tell. */
+	struct known *(*known)(struct store *store);
 
 	/* One small step of overwriting what deleted things have left in the
 	 * store's files; until *more is false something may be. */

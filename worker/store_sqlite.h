@@ -22,6 +22,7 @@
 
 #include "bodies.h"
 #include "keys.h"
+#include "known.h"
 #include "sql.h"
 #include "store.h"
 
@@ -67,6 +68,11 @@ struct store {
 	void *revive_arg;
 	struct keys_hasher *hasher;
 	struct store_sqlite_keys *keys;
+	struct known *known; /* of them, for other threads */
+	int64_t known_day;   /* the last one it was told of */
+	char *journal_path;
+	uint64_t journal_store;
+	uint64_t journal_upto;
 	struct bodies *bodies; /* of events whose key is not signed */
 	int64_t bodies_cursor; /* older events are not in it yet; 0: enough */
 	int64_t bodies_looked; /* events read for it */
@@ -169,6 +175,14 @@ enum store_result store_sqlite_keep(struct store *store,
 enum store_result
 store_sqlite_kept(struct store *store, const char *name, struct buf *out);
 enum store_result store_sqlite_unkeep(struct store *store, const char *name);
+
+/* -- store_sqlite_journal.c -- */
+
+/* Read what it is told, or begin it.  Inside the batch of the start. */
+enum store_result store_sqlite_journal_load(struct store *store);
+bool store_sqlite_journal(struct store *store, struct store_journal *journal);
+enum store_result store_sqlite_journaled(struct store *store, uint64_t upto);
+struct known *store_sqlite_known(struct store *store);
 
 /* -- store_sqlite_keys.c -- */
 

@@ -11,6 +11,7 @@
 
 #include "../shared/clock.h"
 #include "../shared/log.h"
+#include "disk.h"
 #include "store_sqlite.h"
 
 /*
@@ -46,45 +47,17 @@ fail(struct store_sqlite_backup *b, const char *what, const char *why)
 
 /* ---- the last part, on a thread ---- */
 
-static int
-sync_path(const char *path, int flags)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | flags), rc, error;
-
-	if (fd < 0)
-		return -1;
-	rc = fsync(fd);
-	error = errno;
-	(void)close(fd);
-	errno = error;
-	return rc;
-}
-
-static int
-sync_directory(const char *path)
-{
-	char *copy = strdup(path), *slash;
-	int rc = -1;
-
-	if (copy == NULL)
-		return -1;
-	slash = strrchr(copy, '/');
-	slash[slash == copy ? 1 : 0] = '\0';
-	rc = sync_path(copy, O_DIRECTORY);
-	free(copy);
-	return rc;
-}
-
 /* link(2) fails where there is a file; rename(2) would replace it. */
 static void *
 finish(void *arg)
 {
 	struct store_sqlite_backup *b = arg;
 
-	if (sync_path(b->temporary, 0) != 0) {
+	if (disk_sync(b->temporary, 0) != 0) {
 		fail(b, b->temporary, strerror(errno));
 	} else if (link(b->temporary, b->path) != 0 ||
-		   unlink(b->temporary) != 0 || sync_directory(b->path) != 0) {
+		   unlink(b->temporary) != 0 ||
+		   disk_sync_directory(b->path) != 0) {
 		fail(b, b->path, strerror(errno));
 	} else {
 		log_info("backup_made", log_str("path", b->path),

@@ -315,6 +315,8 @@ load_all(struct store *store, int64_t wall_ms)
 	if (result == STORE_OK)
 		result = store_sqlite_recover(store, wall_ms);
 	if (result == STORE_OK)
+		result = store_sqlite_journal_load(store);
+	if (result == STORE_OK)
 		result = store_sqlite_save_clock(store);
 	if (result == STORE_OK)
 		result = store_sqlite.commit(store);
@@ -339,7 +341,9 @@ store_sqlite_open(const struct store_options *options)
 	store->revive_arg = options->arg;
 	store->hasher = keys_hasher_new();
 	store->bodies = bodies_new();
+	store->known = known_new();
 	if (store->hasher == NULL || store->bodies == NULL ||
+	    store->known == NULL ||
 	    strncmp(url, scheme, sizeof scheme - 1) != 0)
 		goto fail;
 	store->file = store_sqlite_file_open(url + sizeof scheme - 1);
@@ -374,5 +378,7 @@ store_sqlite_close(struct store *store)
 	store_sqlite_file_close(store->file);
 	keys_hasher_free(store->hasher);
 	bodies_free(store->bodies);
+	known_free(store->known);
+	free(store->journal_path);
 	free(store);
 }

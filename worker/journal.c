@@ -1,0 +1,594 @@
+#include "journal.h"
+
+#include <sys/stat.h>
+#include <sys/uio.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <openssl/evp.h>
+
+#include "../shared/log.h"
+#include "disk.h"
+
+/*
+ * An entry begins at a multiple of BLOCK, so that none shares a block with
+ * another: its head, the lengths of its frames, the frames.
+ */
+enum {
+	BLOCK = 4096,
+	HALVES = 2,
+	ENTRIES_MAX = JOURNAL_HALF / BLOCK, /* in a half */
+	CHECK_LEN = 16,                     /* of SHA-256 */
+};
+
+static const char magic[8] = "gaffjrn1";
+
+struct head {
+	char magic[sizeof magic];
+	uint64_t store;
+	uint64_t first; /* number of its first frame */
+	uint32_t n;
+	uint32_t bytes; /* of the frames */
+	uint8_t check[CHECK_LEN];
+};
+
+struct entry {
+	uint32_t at;    /* in its half */
+	uint32_t bytes; /* with all that is before and behind the frames */
+	uint64_t last;  /* number of its last frame */
+};
+
+struct half {
+	struct entry entries[ENTRIES_MAX];
+	size_t n;
+	size_t used;   /* bytes */
+	uint64_t last; /* number of its last frame */
+};
+
+/* What an earlier life left, read whole. */
+struct left {
+	unsigned char *bytes; /* of both halves; NULL: nothing is left */
+	uint64_t number;      /* looked for next */
+	uint64_t last;
+};
+
+struct journal {
+	char *path;
+	int fd;
+	uint64_t store;
+	uint64_t upto;
+	uint64_t next; /* number of the next frame */
+	unsigned now;  /* the half that is written */
+	struct half halves[HALVES];
+	struct left left;
+	EVP_MD *md;
+	EVP_MD_CTX *context;
+};
+
+static int
+failed(const struct journal *journal, const char *what)
+{
+	int error = errno;
+
+	log_error("journal_failed", log_str("path", journal->path),
+	    log_str("reason", what), log_str("error", strerror(error)),
+	    log_str("hint", "check the disk"));
+	errno = error;
+	return -1;
+}
+
+/* Head, lengths and frames of an entry without padding. */
+static size_t
+bare_size(size_t n, size_t bytes)
+{
+	return sizeof(struct head) + n * sizeof(uint32_t) + bytes;
+}
+
+static size_t
+padded(size_t size)
+{
+	return (size + BLOCK - 1) / BLOCK * BLOCK;
+}
+
+static off_t
+half_at(unsigned half)
+{
+	return (off_t)half * JOURNAL_HALF;
+}
+
+/* ---- what tells a whole entry ---- */
+
+static bool
+check_begin(struct journal *journal, struct head head)
+{
+	memset(head.check, 0, sizeof head.check);
+	return EVP_DigestInit_ex2(journal->context, journal->md, NULL) == 1 &&
+	       EVP_DigestUpdate(journal->context, &head, sizeof head) == 1;
+}
+
+static bool
+check_end(struct journal *journal, uint8_t check[CHECK_LEN])
+{
+	uint8_t digest[EVP_MAX_MD_SIZE];
+
+	if (EVP_DigestFinal_ex(journal->context, digest, NULL) != 1)
+		return false;
+	memcpy(check, digest, CHECK_LEN);
+	return true;
+}
+
+/* Whether `size` bytes begin with a whole entry; of any store. */
+static bool
+is_entry(struct journal *journal, const unsigned char *p, size_t size,
+    struct head *head)
+{
+	uint8_t check[CHECK_LEN];
+	size_t lengths, bytes = 0;
+	uint32_t len;
+
+	memcpy(head, p, sizeof *head);
+	if (memcmp(head->magic, magic, sizeof magic) != 0 || head->n == 0 ||
+	    head->n > JOURNAL_FRAMES || bare_size(head->n, head->bytes) > size)
+		return false;
+	lengths = head->n * sizeof len;
+	for (size_t i = 0; i < head->n; i++) {
+		memcpy(&len, p + sizeof *head + i * sizeof len, sizeof len);
+		bytes += len;
+	}
+	return bytes == head->bytes && check_begin(journal, *head) &&
+	       EVP_DigestUpdate(
+		   journal->context, p + sizeof *head, lengths + bytes) == 1 &&
+	       check_end(journal, check) &&
+	       memcmp(check, head->check, CHECK_LEN) == 0;
+}
+
+/* ---- opening ---- */
+
+static int
+read_all(const struct journal *journal, unsigned char *bytes, size_t size)
+{
+	size_t done = 0;
+	ssize_t got;
+
+	while (done < size) {
+		got =
+		    pread(journal->fd, bytes + done, size - done, (off_t)done);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -1;
+		if (got == 0)
+			break; /* shorter than it is made: the rest is zero */
+		done += (size_t)got;
+	}
+	return 0;
+}
+
+static void
+note_entry(struct half *half, size_t at, const struct head *head)
+{
+	size_t size = padded(bare_size(head->n, head->bytes));
+
+	half->entries[half->n++] = (struct entry){.at = (uint32_t)at,
+	    .bytes = (uint32_t)size,
+	    .last = head->first + head->n - 1};
+	half->used = at + size;
+	if (half->last < half->entries[half->n - 1].last)
+		half->last = half->entries[half->n - 1].last;
+}
+
+/* Among those the store has not stand older ones, which a later round has not
+ * reached. */
+static bool
+is_left(const struct journal *journal, const struct head *head)
+{
+	return head->store == journal->store &&
+	       head->first + head->n - 1 > journal->upto;
+}
+
+/* *other: the store of an entry that is not this one's. */
+static void
+look_at_half(struct journal *journal, unsigned number, uint64_t *other)
+{
+	const unsigned char *p = journal->left.bytes + half_at(number);
+	struct half *half = &journal->halves[number];
+	struct head head;
+	size_t at = 0;
+
+	while (at < JOURNAL_HALF) {
+		if (!is_entry(journal, p + at, JOURNAL_HALF - at, &head)) {
+			at += BLOCK;
+			continue;
+		}
+		if (is_left(journal, &head))
+			note_entry(half, at, &head);
+		if (head.store != journal->store)
+			*other = head.store;
+		at += padded(bare_size(head.n, head.bytes));
+	}
+	if (half->last > journal->left.last) {
+		journal->left.last = half->last;
+		journal->now = number;
+	}
+}
+
+static int
+set_aside(struct journal *journal, uint64_t other)
+{
+	char name[4096];
+
+	(void)snprintf(
+	    name, sizeof name, "%s.%016" PRIx64, journal->path, other);
+	if (rename(journal->path, name) != 0)
+		return failed(journal, "it is another store's and stays there");
+	log_warn("journal_set_aside", log_str("path", journal->path),
+	    log_str("as", name),
+	    log_str("reason",
+		"it is another store's: what that one had not taken from it "
+		"is in there"));
+	return 0;
+}
+
+/* 0; -1 with errno, logged unless there is no room. */
+static int
+make_file(struct journal *journal)
+{
+	journal->fd = open(
+	    journal->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (journal->fd == -1)
+		return failed(journal, "it cannot be opened");
+	/* All of its blocks: later a full disk takes nothing from it. */
+	errno = posix_fallocate(journal->fd, 0, HALVES * JOURNAL_HALF);
+	if (errno != 0)
+		return errno == ENOSPC ? -1 : failed(journal, "it has no size");
+	if (fsync(journal->fd) != 0 || disk_sync_directory(journal->path) != 0)
+		return failed(journal, "it cannot be synced");
+	return 0;
+}
+
+static int
+look(struct journal *journal)
+{
+	uint64_t other = journal->store;
+
+	journal->left.bytes = calloc(HALVES, JOURNAL_HALF);
+	if (journal->left.bytes == NULL ||
+	    read_all(journal, journal->left.bytes, HALVES * JOURNAL_HALF) != 0)
+		return failed(journal, "it cannot be read");
+	journal->left.last = journal->upto;
+	for (unsigned i = 0; i < HALVES; i++)
+		look_at_half(journal, i, &other);
+	journal->left.number = journal->upto + 1;
+	journal->next = journal->left.last + 1;
+	if (other == journal->store)
+		return 0;
+	/* Of this store nothing can be in it. */
+	(void)close(journal->fd);
+	journal->fd = -1;
+	return set_aside(journal, other) == 0 ? make_file(journal) : -1;
+}
+
+static void
+forget_left(struct journal *journal)
+{
+	free(journal->left.bytes);
+	journal->left.bytes = NULL;
+}
+
+static struct journal *
+new_journal(const char *path, uint64_t store, uint64_t upto)
+{
+	struct journal *journal = calloc(1, sizeof *journal);
+
+	if (journal == NULL)
+		return NULL;
+	journal->fd = -1;
+	journal->store = store;
+	journal->upto = upto;
+	journal->path = strdup(path);
+	journal->md = EVP_MD_fetch(NULL, "SHA256", NULL);
+	journal->context = EVP_MD_CTX_new();
+	if (journal->path != NULL && journal->md != NULL &&
+	    journal->context != NULL)
+		return journal;
+	journal_close(journal);
+	return NULL;
+}
+
+/* Without it everything works, and costs more. */
+static int
+no_room(struct journal *journal)
+{
+	log_warn("journal_not_made", log_str("path", journal->path),
+	    log_str("reason", "there is no room for it"),
+	    log_int("bytes", HALVES * JOURNAL_HALF));
+	(void)unlink(journal->path);
+	journal_close(journal);
+	return 0;
+}
+
+int
+journal_open(
+    const char *path, uint64_t store, uint64_t upto, struct journal **out)
+{
+	struct journal *journal = new_journal(path, store, upto);
+	int result;
+
+	*out = NULL;
+	if (journal == NULL) {
+		log_error("cannot_start", log_str("error", "no memory"));
+		return -1;
+	}
+	result = make_file(journal);
+	if (result != 0 && errno == ENOSPC)
+		return no_room(journal);
+	if (result != 0 || look(journal) != 0) {
+		journal_close(journal);
+		return -1;
+	}
+	if (journal->left.last == upto)
+		forget_left(journal);
+	*out = journal;
+	return 0;
+}
+
+void
+journal_close(struct journal *journal)
+{
+	if (journal == NULL)
+		return;
+	if (journal->fd != -1)
+		(void)close(journal->fd);
+	forget_left(journal);
+	EVP_MD_CTX_free(journal->context);
+	EVP_MD_free(journal->md);
+	free(journal->path);
+	free(journal);
+}
+
+/* ---- what an earlier life left ---- */
+
+/* The first entry with this frame or a later one; NULL: there is none. */
+static const unsigned char *
+find_entry(const struct journal *journal, uint64_t number, struct head *head)
+{
+	const unsigned char *found = NULL;
+	uint64_t last = UINT64_MAX;
+
+	for (unsigned i = 0; i < HALVES; i++) {
+		const struct half *half = &journal->halves[i];
+
+		for (size_t j = 0; j < half->n; j++) {
+			const struct entry *entry = &half->entries[j];
+
+			if (entry->last < number || entry->last >= last)
+				continue;
+			last = entry->last;
+			found = journal->left.bytes + half_at(i) + entry->at;
+		}
+	}
+	if (found != NULL)
+		memcpy(head, found, sizeof *head);
+	return found;
+}
+
+bool
+journal_left(
+    struct journal *journal, uint64_t *number, struct journal_frame *frame)
+{
+	struct left *left = &journal->left;
+	const unsigned char *p, *lengths;
+	struct head head;
+	uint32_t len;
+
+	if (left->bytes == NULL)
+		return false;
+	p = find_entry(journal, left->number, &head);
+	if (p == NULL) {
+		forget_left(journal);
+		return false;
+	}
+	if (left->number < head.first) {
+		log_error("journal_gap", log_str("path", journal->path),
+		    log_int("events", (int64_t)(head.first - left->number)),
+		    log_str("reason", "they cannot be read, or the store is an "
+				      "older copy"));
+		left->number = head.first;
+	}
+	lengths = p + sizeof head;
+	p = lengths + head.n * sizeof len;
+	memcpy(&len, lengths, sizeof len);
+	for (uint64_t i = head.first; i < left->number; i++) {
+		p += len;
+		lengths += sizeof len;
+		memcpy(&len, lengths, sizeof len);
+	}
+	*frame = (struct journal_frame){.p = p, .len = len};
+	*number = left->number++;
+	return true;
+}
+
+/* ---- adding ---- */
+
+static bool
+is_free(const struct journal *journal, unsigned half)
+{
+	return journal->halves[half].last <= journal->upto;
+}
+
+static bool
+has_room(const struct half *half, size_t size)
+{
+	return half->n < ENTRIES_MAX && half->used + size <= JOURNAL_HALF;
+}
+
+bool
+journal_fits(const struct journal *journal, size_t n, size_t bytes)
+{
+	size_t size = padded(bare_size(n, bytes));
+
+	return n <= JOURNAL_FRAMES && size <= JOURNAL_HALF &&
+	       (has_room(&journal->halves[journal->now], size) ||
+		   is_free(journal, 1 - journal->now));
+}
+
+static struct half *
+half_for(struct journal *journal, size_t size)
+{
+	struct half *half = &journal->halves[journal->now];
+
+	if (has_room(half, size))
+		return half;
+	journal->now = 1 - journal->now;
+	half = &journal->halves[journal->now];
+	half->n = 0;
+	half->used = 0;
+	return half;
+}
+
+/* Write all of it at once, or the rest where it stopped. */
+static int
+write_all(struct journal *journal, struct iovec *parts, int n, off_t at)
+{
+	ssize_t done;
+
+	while (n > 0) {
+		done = pwritev(journal->fd, parts, n, at);
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done <= 0)
+			return failed(journal, "it cannot be written");
+		at += done;
+		for (; n > 0 && (size_t)done >= parts->iov_len; parts++, n--)
+			done -= (ssize_t)parts->iov_len;
+		if (n > 0) {
+			parts->iov_base = (char *)parts->iov_base + done;
+			parts->iov_len -= (size_t)done;
+		}
+	}
+	return fdatasync(journal->fd) == 0
+		   ? 0
+		   : failed(journal, "it cannot be synced");
+}
+
+/* An entry in the making. */
+struct making {
+	struct head head;
+	uint32_t lengths[JOURNAL_FRAMES];
+	struct iovec parts[JOURNAL_FRAMES + 3];
+	int n;
+};
+
+static void
+add_part(struct making *making, const void *p, size_t len)
+{
+	/* pwritev() does not write to what it writes. */
+	making->parts[making->n++] =
+	    (struct iovec){.iov_base = (void *)(uintptr_t)p, .iov_len = len};
+}
+
+static bool
+make_entry(struct journal *journal, const struct journal_frame *frames,
+    size_t n, struct making *making)
+{
+	static const char zeroes[BLOCK];
+	struct head *head = &making->head;
+	bool good;
+
+	*head = (struct head){
+	    .store = journal->store, .first = journal->next, .n = (uint32_t)n};
+	memcpy(head->magic, magic, sizeof magic);
+	making->n = 0;
+	add_part(making, head, sizeof *head);
+	add_part(making, making->lengths, n * sizeof making->lengths[0]);
+	for (size_t i = 0; i < n; i++) {
+		making->lengths[i] = (uint32_t)frames[i].len;
+		head->bytes += (uint32_t)frames[i].len;
+		add_part(making, frames[i].p, frames[i].len);
+	}
+	good = check_begin(journal, *head);
+	for (int i = 1; i < making->n && good; i++)
+		good = EVP_DigestUpdate(journal->context,
+			   making->parts[i].iov_base,
+			   making->parts[i].iov_len) == 1;
+	add_part(making, zeroes,
+	    padded(bare_size(n, head->bytes)) - bare_size(n, head->bytes));
+	return good && check_end(journal, head->check);
+}
+
+uint64_t
+journal_add(
+    struct journal *journal, const struct journal_frame *frames, size_t n)
+{
+	struct making making;
+	struct half *half;
+	size_t size;
+
+	if (!make_entry(journal, frames, n, &making)) {
+		errno = ENOMEM;
+		(void)failed(journal, "no digest");
+		return 0;
+	}
+	size = padded(bare_size(n, making.head.bytes));
+	half = half_for(journal, size);
+	if (write_all(journal, making.parts, making.n,
+		half_at(journal->now) + (off_t)half->used) != 0)
+		return 0;
+	note_entry(half, half->used, &making.head);
+	journal->next += n;
+	return making.head.first;
+}
+
+void
+journal_upto(struct journal *journal, uint64_t upto)
+{
+	if (upto > journal->upto)
+		journal->upto = upto;
+}
+
+/* ---- overwriting ---- */
+
+static int
+zero(struct journal *journal, off_t at, size_t len)
+{
+	static const char zeroes[BLOCK];
+
+	for (size_t done = 0; done < len; done += BLOCK)
+		if (pwrite(journal->fd, zeroes, BLOCK, at + (off_t)done) !=
+		    BLOCK)
+			return failed(journal, "it cannot be overwritten");
+	return 0;
+}
+
+int
+journal_scrub(struct journal *journal)
+{
+	const struct half *half;
+	size_t at, j;
+	int result = 0;
+
+	for (unsigned i = 0; i < HALVES && result == 0; i++) {
+		half = &journal->halves[i];
+		at = 0;
+		/* Also what lies behind the last entry: of an earlier round. */
+		for (j = 0; j < half->n && result == 0; j++) {
+			if (half->entries[j].last <= journal->upto)
+				continue;
+			result = zero(journal, half_at(i) + (off_t)at,
+			    half->entries[j].at - at);
+			at = half->entries[j].at + half->entries[j].bytes;
+		}
+		if (result == 0)
+			result = zero(
+			    journal, half_at(i) + (off_t)at, JOURNAL_HALF - at);
+	}
+	if (result == 0 && fdatasync(journal->fd) != 0)
+		result = failed(journal, "it cannot be synced");
+	return result;
+}
