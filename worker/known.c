@@ -26,16 +26,6 @@ struct known {
 	bool complete;
 };
 
-struct known *
-known_new(void)
-{
-	struct known *known = calloc(1, sizeof *known);
-
-	if (known != NULL)
-		(void)pthread_mutex_init(&known->lock, NULL);
-	return known;
-}
-
 static void
 clear(struct chain *chain)
 {
@@ -80,6 +70,20 @@ filling(struct chain *chain, uint64_t bytes_max)
 	chain->bytes += size;
 	chain->keys = 0;
 	return chain->filters[chain->n++];
+}
+
+struct known *
+known_new(void)
+{
+	struct known *known = calloc(1, sizeof *known);
+
+	if (known == NULL)
+		return NULL;
+	(void)pthread_mutex_init(&known->lock, NULL);
+	if (filling(&known->today, KNOWN_BYTES_MAX) != NULL)
+		return known;
+	known_free(known);
+	return NULL;
 }
 
 static bool
@@ -150,23 +154,29 @@ known_use(struct known *known, const struct keys_filter *const *filters,
 	(void)pthread_mutex_unlock(&known->lock);
 }
 
+/* The filters of `today` go behind those before. */
+static void
+move_to(struct chain *before, struct chain *today)
+{
+	before->lost |= today->lost || before->n + today->n > FILTERS;
+	if (before->lost) {
+		clear(today);
+		return;
+	}
+	memcpy(before->filters + before->n, today->filters,
+	    today->n * sizeof(today->filters[0]));
+	before->n += today->n;
+	before->bytes += today->bytes;
+	*today = (struct chain){0};
+}
+
 void
 known_turn(struct known *known)
 {
-	struct chain *today = &known->today, *before = &known->before;
-
 	(void)pthread_mutex_lock(&known->lock);
-	before->lost |= today->lost;
-	for (size_t i = 0; i < today->n; i++) {
-		if (before->n < FILTERS) {
-			before->filters[before->n++] = today->filters[i];
-		} else {
-			keys_filter_free(today->filters[i]);
-			before->lost = true;
-		}
-	}
-	before->bytes += today->bytes;
-	*today = (struct chain){0};
+	/* An empty one serves the next day, too. */
+	if (known->today.lost || known->today.n > 1 || known->today.keys > 0)
+		move_to(&known->before, &known->today);
 	(void)pthread_mutex_unlock(&known->lock);
 }
 
