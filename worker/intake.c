@@ -60,6 +60,7 @@ read_item(struct server *s, struct intake_item *item)
 		log_malformed(len);
 	}
 	s->intake.bytes += len;
+	s->intake.unanswered += item->number == 0;
 	s->intake.n++;
 }
 
@@ -247,6 +248,7 @@ let_go(struct server *s, struct intake_item *item, struct done *done)
 	if (item->number > done->upto)
 		done->upto = item->number;
 	s->intake.bytes -= size;
+	s->intake.unanswered -= item->number == 0;
 	drop_item(item);
 }
 

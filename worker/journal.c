@@ -67,6 +67,7 @@ struct journal {
 	unsigned now;  /* the half that is written */
 	struct half halves[HALVES];
 	struct left left;
+	unsigned char *buffer; /* of an entry; pages it never needs stay away */
 	EVP_MD *md;
 	EVP_MD_CTX *context;
 };
@@ -104,20 +105,20 @@ half_at(unsigned half)
 
 /* ---- what tells a whole entry ---- */
 
+/* Of a head and what follows it at `p`. */
 static bool
-check_begin(struct journal *journal, struct head head)
-{
-	memset(head.check, 0, sizeof head.check);
-	return EVP_DigestInit_ex2(journal->context, journal->md, NULL) == 1 &&
-	       EVP_DigestUpdate(journal->context, &head, sizeof head) == 1;
-}
-
-static bool
-check_end(struct journal *journal, uint8_t check[CHECK_LEN])
+make_check(struct journal *journal, const struct head *head,
+    const unsigned char *p, uint8_t check[CHECK_LEN])
 {
 	uint8_t digest[EVP_MAX_MD_SIZE];
+	struct head blank = *head;
 
-	if (EVP_DigestFinal_ex(journal->context, digest, NULL) != 1)
+	memset(blank.check, 0, sizeof blank.check);
+	if (EVP_DigestInit_ex2(journal->context, journal->md, NULL) != 1 ||
+	    EVP_DigestUpdate(journal->context, &blank, sizeof blank) != 1 ||
+	    EVP_DigestUpdate(journal->context, p + sizeof blank,
+		bare_size(head->n, head->bytes) - sizeof blank) != 1 ||
+	    EVP_DigestFinal_ex(journal->context, digest, NULL) != 1)
 		return false;
 	memcpy(check, digest, CHECK_LEN);
 	return true;
@@ -129,22 +130,18 @@ is_entry(struct journal *journal, const unsigned char *p, size_t size,
     struct head *head)
 {
 	uint8_t check[CHECK_LEN];
-	size_t lengths, bytes = 0;
+	size_t bytes = 0;
 	uint32_t len;
 
 	memcpy(head, p, sizeof *head);
 	if (memcmp(head->magic, magic, sizeof magic) != 0 || head->n == 0 ||
 	    head->n > JOURNAL_FRAMES || bare_size(head->n, head->bytes) > size)
 		return false;
-	lengths = head->n * sizeof len;
 	for (size_t i = 0; i < head->n; i++) {
 		memcpy(&len, p + sizeof *head + i * sizeof len, sizeof len);
 		bytes += len;
 	}
-	return bytes == head->bytes && check_begin(journal, *head) &&
-	       EVP_DigestUpdate(
-		   journal->context, p + sizeof *head, lengths + bytes) == 1 &&
-	       check_end(journal, check) &&
+	return bytes == head->bytes && make_check(journal, head, p, check) &&
 	       memcmp(check, head->check, CHECK_LEN) == 0;
 }
 
@@ -161,10 +158,10 @@ read_all(const struct journal *journal, unsigned char *bytes, size_t size)
 		    pread(journal->fd, bytes + done, size - done, (off_t)done);
 		if (got < 0 && errno == EINTR)
 			continue;
-		if (got < 0)
+		if (got <= 0) {
+			errno = got == 0 ? EIO : errno;
 			return -1;
-		if (got == 0)
-			break; /* shorter than it is made: the rest is zero */
+		}
 		done += (size_t)got;
 	}
 	return 0;
@@ -257,7 +254,7 @@ look(struct journal *journal)
 {
 	uint64_t other = journal->store;
 
-	journal->left.bytes = calloc(HALVES, JOURNAL_HALF);
+	journal->left.bytes = aligned_alloc(BLOCK, HALVES * JOURNAL_HALF);
 	if (journal->left.bytes == NULL ||
 	    read_all(journal, journal->left.bytes, HALVES * JOURNAL_HALF) != 0)
 		return failed(journal, "it cannot be read");
@@ -292,10 +289,11 @@ new_journal(const char *path, uint64_t store, uint64_t upto)
 	journal->store = store;
 	journal->upto = upto;
 	journal->path = strdup(path);
+	journal->buffer = aligned_alloc(BLOCK, JOURNAL_HALF);
 	journal->md = EVP_MD_fetch(NULL, "SHA256", NULL);
 	journal->context = EVP_MD_CTX_new();
-	if (journal->path != NULL && journal->md != NULL &&
-	    journal->context != NULL)
+	if (journal->path != NULL && journal->buffer != NULL &&
+	    journal->md != NULL && journal->context != NULL)
 		return journal;
 	journal_close(journal);
 	return NULL;
@@ -346,6 +344,7 @@ journal_close(struct journal *journal)
 	if (journal->fd != -1)
 		(void)close(journal->fd);
 	forget_left(journal);
+	free(journal->buffer);
 	EVP_MD_CTX_free(journal->context);
 	EVP_MD_free(journal->md);
 	free(journal->path);
@@ -452,97 +451,76 @@ half_for(struct journal *journal, size_t size)
 	return half;
 }
 
-/* Write all of it at once, or the rest where it stopped. */
-static int
-write_all(struct journal *journal, struct iovec *parts, int n, off_t at)
+/* Put it into the buffer.  Bytes with padding, 0: no digest. */
+static size_t
+make_entry(
+    struct journal *journal, const struct journal_frame *frames, size_t n)
 {
+	unsigned char *p = journal->buffer + sizeof(struct head);
+	struct head head = {
+	    .store = journal->store, .first = journal->next, .n = (uint32_t)n};
+	size_t size;
+	uint32_t len;
+
+	memcpy(head.magic, magic, sizeof magic);
+	for (size_t i = 0; i < n; i++, p += sizeof len) {
+		len = (uint32_t)frames[i].len;
+		memcpy(p, &len, sizeof len);
+		head.bytes += len;
+	}
+	for (size_t i = 0; i < n; i++) {
+		memcpy(p, frames[i].p, frames[i].len);
+		p += frames[i].len;
+	}
+	size = bare_size(n, head.bytes);
+	memset(p, 0, padded(size) - size);
+	if (!make_check(journal, &head, journal->buffer, head.check))
+		return 0;
+	memcpy(journal->buffer, &head, sizeof head);
+	return padded(size);
+}
+
+/* Written and synced by one call. */
+static int
+write_entry(const struct journal *journal, size_t size, off_t at)
+{
+	struct iovec part = {.iov_base = journal->buffer, .iov_len = size};
 	ssize_t done;
 
-	while (n > 0) {
-		done = pwritev(journal->fd, parts, n, at);
+	while (part.iov_len > 0) {
+		done = pwritev2(journal->fd, &part, 1, at, RWF_DSYNC);
 		if (done < 0 && errno == EINTR)
 			continue;
 		if (done <= 0)
 			return failed(journal, "it cannot be written");
 		at += done;
-		for (; n > 0 && (size_t)done >= parts->iov_len; parts++, n--)
-			done -= (ssize_t)parts->iov_len;
-		if (n > 0) {
-			parts->iov_base = (char *)parts->iov_base + done;
-			parts->iov_len -= (size_t)done;
-		}
+		part.iov_base = (char *)part.iov_base + done;
+		part.iov_len -= (size_t)done;
 	}
-	return fdatasync(journal->fd) == 0
-		   ? 0
-		   : failed(journal, "it cannot be synced");
-}
-
-/* An entry in the making. */
-struct making {
-	struct head head;
-	uint32_t lengths[JOURNAL_FRAMES];
-	struct iovec parts[JOURNAL_FRAMES + 3];
-	int n;
-};
-
-static void
-add_part(struct making *making, const void *p, size_t len)
-{
-	/* pwritev() does not write to what it writes. */
-	making->parts[making->n++] =
-	    (struct iovec){.iov_base = (void *)(uintptr_t)p, .iov_len = len};
-}
-
-static bool
-make_entry(struct journal *journal, const struct journal_frame *frames,
-    size_t n, struct making *making)
-{
-	static const char zeroes[BLOCK];
-	struct head *head = &making->head;
-	bool good;
-
-	*head = (struct head){
-	    .store = journal->store, .first = journal->next, .n = (uint32_t)n};
-	memcpy(head->magic, magic, sizeof magic);
-	making->n = 0;
-	add_part(making, head, sizeof *head);
-	add_part(making, making->lengths, n * sizeof making->lengths[0]);
-	for (size_t i = 0; i < n; i++) {
-		making->lengths[i] = (uint32_t)frames[i].len;
-		head->bytes += (uint32_t)frames[i].len;
-		add_part(making, frames[i].p, frames[i].len);
-	}
-	good = check_begin(journal, *head);
-	for (int i = 1; i < making->n && good; i++)
-		good = EVP_DigestUpdate(journal->context,
-			   making->parts[i].iov_base,
-			   making->parts[i].iov_len) == 1;
-	add_part(making, zeroes,
-	    padded(bare_size(n, head->bytes)) - bare_size(n, head->bytes));
-	return good && check_end(journal, head->check);
+	return 0;
 }
 
 uint64_t
 journal_add(
     struct journal *journal, const struct journal_frame *frames, size_t n)
 {
-	struct making making;
+	size_t size = make_entry(journal, frames, n);
 	struct half *half;
-	size_t size;
+	struct head head;
 
-	if (!make_entry(journal, frames, n, &making)) {
+	if (size == 0) {
 		errno = ENOMEM;
 		(void)failed(journal, "no digest");
 		return 0;
 	}
-	size = padded(bare_size(n, making.head.bytes));
 	half = half_for(journal, size);
-	if (write_all(journal, making.parts, making.n,
-		half_at(journal->now) + (off_t)half->used) != 0)
+	if (write_entry(
+		journal, size, half_at(journal->now) + (off_t)half->used) != 0)
 		return 0;
-	note_entry(half, half->used, &making.head);
+	memcpy(&head, journal->buffer, sizeof head);
+	note_entry(half, half->used, &head);
 	journal->next += n;
-	return making.head.first;
+	return head.first;
 }
 
 void
@@ -557,13 +535,10 @@ journal_upto(struct journal *journal, uint64_t upto)
 static int
 zero(struct journal *journal, off_t at, size_t len)
 {
-	static const char zeroes[BLOCK];
-
-	for (size_t done = 0; done < len; done += BLOCK)
-		if (pwrite(journal->fd, zeroes, BLOCK, at + (off_t)done) !=
-		    BLOCK)
-			return failed(journal, "it cannot be overwritten");
-	return 0;
+	if (len == 0)
+		return 0;
+	memset(journal->buffer, 0, len);
+	return write_entry(journal, len, at);
 }
 
 int
@@ -588,7 +563,5 @@ journal_scrub(struct journal *journal)
 			result = zero(
 			    journal, half_at(i) + (off_t)at, JOURNAL_HALF - at);
 	}
-	if (result == 0 && fdatasync(journal->fd) != 0)
-		result = failed(journal, "it cannot be synced");
 	return result;
 }

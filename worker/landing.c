@@ -423,6 +423,7 @@ landing_start(const struct landing_options *options)
 		landing_stop(l);
 		return NULL;
 	}
+	(void)pthread_setname_np(l->thread, "landing");
 	l->started = true;
 	return l;
 }

@@ -21,6 +21,11 @@
 
 enum {
 	RETRY_MS = 200,
+	/* Events that are acknowledged wait so long for others, unless so many
+	 * have come, or so few came the last time. */
+	GATHER_MS = 10,
+	GATHER_EVENTS = 128,
+	GATHER_FROM = 8,
 	TIDY_MS = 2000,
 	WAIT_MS = 20,
 };
@@ -134,6 +139,8 @@ store_round(struct server *s)
 		if (result == STORE_OK)
 			apply_finish(s);
 	} else if (result == STORE_OK) {
+		s->gathered = s->intake.n;
+		s->gather_until_ms = clock_boot_ms() + GATHER_MS;
 		intake_acknowledge(s);
 		apply_finish(s);
 		intake_finish(s);
@@ -141,9 +148,20 @@ store_round(struct server *s)
 	return result;
 }
 
+/* Nobody waits for what is there, and one commit for many costs less than two
+ * for few each. */
+static bool
+gathers(const struct server *s)
+{
+	return s->kept == NULL && s->intake.n > 0 &&
+	       s->intake.n < GATHER_EVENTS && s->intake.unanswered == 0 &&
+	       !tell_is_due(s) && s->gathered >= GATHER_FROM &&
+	       clock_boot_ms() < s->gather_until_ms;
+}
+
 /* Everything that is there, in one commit.  Whether there was anything. */
 static bool
-serve_round(struct server *s)
+serve_round(struct server *s, bool at_once)
 {
 	size_t bytes = s->intake.bytes;
 	enum store_result result;
@@ -160,7 +178,8 @@ serve_round(struct server *s)
 	if (s->full && s->intake.n > 0)
 		intake_refuse(s);
 	if ((s->intake.n == 0 && s->kept == NULL && !tell_is_due(s)) ||
-	    (s->full && clock_boot_ms() < s->retry_at_ms))
+	    (s->full && clock_boot_ms() < s->retry_at_ms) ||
+	    (!at_once && gathers(s)))
 		return false;
 	result = store_round(s);
 	if (result == STORE_FULL)
@@ -176,7 +195,7 @@ server_catch_up(struct server *s)
 	uint64_t came = landing_came(s->landing);
 
 	while (!s->failed && landing_gone(s->landing) < came)
-		if (!serve_round(s))
+		if (!serve_round(s, true))
 			break;
 }
 
@@ -301,9 +320,11 @@ serve_once(struct server *s, bool *busy)
 	int64_t now_ms = clock_boot_ms(), wait_ms = s->beat_at_ms - now_ms;
 	struct store_backup backup;
 
-	if ((s->kept != NULL || s->intake.n > 0) &&
+	if ((s->kept != NULL || (s->full && s->intake.n > 0)) &&
 	    s->retry_at_ms - now_ms < wait_ms)
 		wait_ms = s->retry_at_ms - now_ms;
+	if (s->intake.n > 0 && s->gather_until_ms - now_ms < wait_ms)
+		wait_ms = s->gather_until_ms - now_ms;
 	if (*busy || wait_ms < 0)
 		wait_ms = 0;
 	if (zmq_poll(items, 4, (long)wait_ms) < 0 && errno != EINTR) {
@@ -316,7 +337,7 @@ serve_once(struct server *s, bool *busy)
 	if (items[0].revents != 0)
 		control_receive(s);
 	s->failed |= landing_failed(s->landing);
-	*busy = serve_round(s);
+	*busy = serve_round(s, false);
 	feed_more(s);
 	if (items[1].revents != 0)
 		control_admin(s);
@@ -347,13 +368,13 @@ serve_last(struct server *s)
 	 * still taken in: the gap until the next start stays short. */
 	while (
 	    !s->failed && clock_boot_ms() < until_ms && s->ops->idle(s->store))
-		(void)serve_round(s);
+		(void)serve_round(s, true);
 	/* This beat says `draining`: gateways send nothing more. */
 	control_beat(s, clock_boot_ms());
 	landing_drain(s->landing);
 	until_ms = clock_boot_ms() + TIDY_MS;
 	while (!s->failed && clock_boot_ms() < until_ms && !is_drained(s)) {
-		if (!serve_round(s))
+		if (!serve_round(s, true))
 			(void)poll(&wait, 1, WAIT_MS);
 		s->failed |= landing_failed(s->landing);
 	}

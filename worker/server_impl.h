@@ -63,6 +63,7 @@ struct intake {
 	struct intake_item items[BATCH_EVENTS];
 	size_t n;
 	size_t bytes;
+	size_t unanswered; /* of them, not acknowledged yet */
 	uint64_t malformed;
 };
 
@@ -141,15 +142,17 @@ struct server {
 
 	uint64_t boot;
 	int64_t started_at_ms;
-	int64_t beat_at_ms;    /* boot clock: the next one */
-	int64_t retry_at_ms;   /* boot clock: no room before */
-	int64_t expire_ms;     /* boot clock: no link is given up before */
-	int64_t sync_us;       /* of the last commit */
-	int64_t fed_at_ms;     /* boot clock: when `hours` was fed */
-	uint64_t fed_events;   /* events that had come by then */
-	double per_second;     /* events that came between the last two times */
-	bool hours_due;        /* `hours` wants to be in the next commit */
-	int64_t unmatch_after; /* cursor of a reload's second matching */
+	int64_t beat_at_ms;  /* boot clock: the next one */
+	int64_t retry_at_ms; /* boot clock: no room before */
+	int64_t expire_ms;   /* boot clock: no link is given up before */
+	int64_t sync_us;     /* of the last commit */
+	int64_t fed_at_ms;   /* boot clock: when `hours` was fed */
+	uint64_t fed_events; /* events that had come by then */
+	double per_second;   /* events that came between the last two times */
+	size_t gathered;     /* events of the last commit */
+	int64_t gather_until_ms; /* boot clock: for the next one */
+	bool hours_due;          /* `hours` wants to be in the next commit */
+	int64_t unmatch_after;   /* cursor of a reload's second matching */
 	bool unmatching;
 	bool purging;               /* retention has work left */
 	int64_t room;               /* bytes that may still be taken in */
