@@ -257,6 +257,7 @@ intake_finish(struct server *s)
 {
 	struct done done = {0};
 
+	stats_beyond(s->stats, STATS_LIMIT_JOURNAL, s->intake.unanswered);
 	for (size_t i = 0; i < s->intake.n; i++) {
 		hand_over(s, &s->intake.items[i]);
 		let_go(s, &s->intake.items[i], &done);

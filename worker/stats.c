@@ -15,6 +15,7 @@ const double stats_bounds_events[STATS_BUCKETS] = {
 
 static const char *const limit_names[STATS_LIMIT__MAX] = {
     [STATS_LIMIT_RESERVE] = "reserve",
+    [STATS_LIMIT_JOURNAL] = "journal",
     [STATS_LIMIT_MAX_PENDING] = "max_pending",
     [STATS_LIMIT_OUTPUT] = "output",
     [STATS_LIMIT_NAMES] = "names",

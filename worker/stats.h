@@ -41,6 +41,7 @@ extern const double stats_bounds_events[STATS_BUCKETS];
 /* What goes beyond a limit, counted where it happens. */
 enum stats_limit {
 	STATS_LIMIT_RESERVE,     /* events refused: the store has no room */
+	STATS_LIMIT_JOURNAL,     /* events that waited for their commit */
 	STATS_LIMIT_MAX_PENDING, /* deliveries that became dead letters */
 	STATS_LIMIT_OUTPUT,      /* attempts whose output was cut */
 	STATS_LIMIT_NAMES,       /* names that are not counted */

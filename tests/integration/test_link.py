@@ -170,6 +170,8 @@ def test_failover(site, how):
     site.workers["one"].signal(how)
     load.only(200)
     site.workers["one"].signal(signal.SIGCONT)
+    if how == signal.SIGKILL:  # what it had acknowledged may be in its journal
+        site.worker("one")
     stop_all(site)
     one = ledger.stored(site, "store/one.db")
     two = ledger.stored(site, "store/two.db")
