@@ -65,6 +65,8 @@ struct journal {
 	uint64_t upto;
 	uint64_t next; /* number of the next frame */
 	unsigned now;  /* the half that is written */
+	bool whole;    /* all of its blocks are there: it may be written */
+	bool no_room;  /* it could not be made */
 	struct half halves[HALVES];
 	struct left left;
 	unsigned char *buffer; /* of an entry; pages it never needs stay away */
@@ -189,9 +191,15 @@ is_left(const struct journal *journal, const struct head *head)
 	       head->first + head->n - 1 > journal->upto;
 }
 
-/* *other: the store of an entry that is not this one's. */
+/* Whose entries are there.  A frame may have anything in it, and what is left
+ * of one that was written over is looked at, too. */
+struct owners {
+	bool own;
+	uint64_t other;
+};
+
 static void
-look_at_half(struct journal *journal, unsigned number, uint64_t *other)
+look_at_half(struct journal *journal, unsigned number, struct owners *owners)
 {
 	const unsigned char *p = journal->left.bytes + half_at(number);
 	struct half *half = &journal->halves[number];
@@ -205,8 +213,10 @@ look_at_half(struct journal *journal, unsigned number, uint64_t *other)
 		}
 		if (is_left(journal, &head))
 			note_entry(half, at, &head);
-		if (head.store != journal->store)
-			*other = head.store;
+		if (head.store == journal->store)
+			owners->own = true;
+		else
+			owners->other = head.store;
 		at += padded(bare_size(head.n, head.bytes));
 	}
 	if (half->last > journal->left.last) {
@@ -232,7 +242,32 @@ set_aside(struct journal *journal, uint64_t other)
 	return 0;
 }
 
-/* 0; -1 with errno, logged unless there is no room. */
+/* All of its blocks: later a full disk takes nothing from it. */
+static int
+make_whole(struct journal *journal)
+{
+	struct stat st;
+
+	if (fstat(journal->fd, &st) != 0)
+		return failed(journal, "it cannot be looked at");
+	errno = posix_fallocate(journal->fd, 0, HALVES * JOURNAL_HALF);
+	journal->whole = errno == 0;
+	if (errno != 0 && errno != ENOSPC && errno != EDQUOT)
+		return failed(journal, "it has no size");
+	/* A copy with holes may have what the store has not. */
+	journal->no_room = !journal->whole && st.st_size == 0;
+	if (journal->whole || journal->no_room)
+		return journal->whole ? 0 : -1;
+	log_warn("journal_not_whole", log_str("path", journal->path),
+	    log_str(
+		"reason", "there is no room for it: it is read, not written"));
+	if (st.st_size < HALVES * JOURNAL_HALF &&
+	    ftruncate(journal->fd, HALVES * JOURNAL_HALF) != 0)
+		return failed(journal, "it has no size");
+	return 0;
+}
+
+/* 0; -1, logged unless there is no room. */
 static int
 make_file(struct journal *journal)
 {
@@ -240,10 +275,8 @@ make_file(struct journal *journal)
 	    journal->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (journal->fd == -1)
 		return failed(journal, "it cannot be opened");
-	/* All of its blocks: later a full disk takes nothing from it. */
-	errno = posix_fallocate(journal->fd, 0, HALVES * JOURNAL_HALF);
-	if (errno != 0)
-		return errno == ENOSPC ? -1 : failed(journal, "it has no size");
+	if (make_whole(journal) != 0)
+		return -1;
 	if (fsync(journal->fd) != 0 || disk_sync_directory(journal->path) != 0)
 		return failed(journal, "it cannot be synced");
 	return 0;
@@ -252,7 +285,7 @@ make_file(struct journal *journal)
 static int
 look(struct journal *journal)
 {
-	uint64_t other = journal->store;
+	struct owners owners = {false, journal->store};
 
 	journal->left.bytes = aligned_alloc(BLOCK, HALVES * JOURNAL_HALF);
 	if (journal->left.bytes == NULL ||
@@ -260,15 +293,15 @@ look(struct journal *journal)
 		return failed(journal, "it cannot be read");
 	journal->left.last = journal->upto;
 	for (unsigned i = 0; i < HALVES; i++)
-		look_at_half(journal, i, &other);
+		look_at_half(journal, i, &owners);
 	journal->left.number = journal->upto + 1;
 	journal->next = journal->left.last + 1;
-	if (other == journal->store)
+	if (owners.own || owners.other == journal->store)
 		return 0;
-	/* Of this store nothing can be in it. */
+	/* Of this store nothing is in it. */
 	(void)close(journal->fd);
 	journal->fd = -1;
-	return set_aside(journal, other) == 0 ? make_file(journal) : -1;
+	return set_aside(journal, owners.other) == 0 ? make_file(journal) : -1;
 }
 
 static void
@@ -324,9 +357,11 @@ journal_open(
 		return -1;
 	}
 	result = make_file(journal);
-	if (result != 0 && errno == ENOSPC)
+	if (result == 0)
+		result = look(journal);
+	if (result != 0 && journal->no_room)
 		return no_room(journal);
-	if (result != 0 || look(journal) != 0) {
+	if (result != 0) {
 		journal_close(journal);
 		return -1;
 	}
@@ -432,7 +467,7 @@ journal_fits(const struct journal *journal, size_t n, size_t bytes)
 {
 	size_t size = padded(bare_size(n, bytes));
 
-	return n <= JOURNAL_FRAMES && size <= JOURNAL_HALF &&
+	return journal->whole && n <= JOURNAL_FRAMES && size <= JOURNAL_HALF &&
 	       (has_room(&journal->halves[journal->now], size) ||
 		   is_free(journal, 1 - journal->now));
 }
