@@ -191,8 +191,7 @@ is_left(const struct journal *journal, const struct head *head)
 	       head->first + head->n - 1 > journal->upto;
 }
 
-/* Whose entries are there.  A frame may have anything in it, and what is left
- * of one that was written over is looked at, too. */
+/* Whose entries are there: also what looks like one in the rest of a frame. */
 struct owners {
 	bool own;
 	uint64_t other;
@@ -259,8 +258,7 @@ make_whole(struct journal *journal)
 	if (journal->whole || journal->no_room)
 		return journal->whole ? 0 : -1;
 	log_warn("journal_not_whole", log_str("path", journal->path),
-	    log_str(
-		"reason", "there is no room for it: it is read, not written"));
+	    log_str("reason", "there is no room: it is only read"));
 	if (st.st_size < HALVES * JOURNAL_HALF &&
 	    ftruncate(journal->fd, HALVES * JOURNAL_HALF) != 0)
 		return failed(journal, "it has no size");

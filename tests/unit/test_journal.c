@@ -47,6 +47,13 @@ static struct {
 } disk;
 
 /* In the place of the library's: nothing here waits for a disk. */
+int
+fsync(int fd)
+{
+	assert_true(fd >= 0);
+	return 0;
+}
+
 ssize_t
 pwritev2(int fd, const struct iovec *parts, int n, off_t at, int flags)
 {
