@@ -168,6 +168,13 @@ struct server {
 	bool reload_failed;       /* the last one was refused */
 };
 
+/* ---- server.c ---- */
+
+/* How much may still be taken in. */
+void server_check_room(struct server *s);
+/* Put all that has come until now, as far as there is room. */
+void server_catch_up(struct server *s);
+
 /* ---- server_reload.c ---- */
 
 /* Whether every filter of the configuration compiles; logs those that do not.
@@ -199,8 +206,6 @@ void intake_refuse(struct server *s);
  * dispatcher, and empty the batch. */
 void intake_acknowledge(struct server *s);
 void intake_finish(struct server *s);
-/* Put all that has come until now, as far as there is room. */
-void server_catch_up(struct server *s);
 
 /* ---- apply.c: the dispatcher's tasks ---- */
 
