@@ -115,6 +115,17 @@ keys_hash(struct keys_hasher *hasher, const struct event *event,
 	return 0;
 }
 
+int
+keys_hash_first(struct keys_hasher *hasher, const struct event *event,
+    uint8_t key[KEYS_LEN])
+{
+	enum keys_kind kind = (enum keys_kind)event->dedup;
+
+	if (event->dedup == EVENT_DEDUP_KEY_BODY)
+		kind = KEYS_BARE;
+	return keys_hash(hasher, event, kind, key);
+}
+
 static uint64_t
 blocks_for(uint64_t n)
 {

@@ -43,6 +43,9 @@ bool keys_has(const struct event *event);
 /* One of its keys.  0, or -1 without memory. */
 int keys_hash(struct keys_hasher *hasher, const struct event *event,
     enum keys_kind kind, uint8_t key[KEYS_LEN]);
+/* That by which copies are looked for first. */
+int keys_hash_first(struct keys_hasher *hasher, const struct event *event,
+    uint8_t key[KEYS_LEN]);
 
 struct keys_filter;
 

@@ -127,6 +127,9 @@ static bool
 hand_left(struct landing *l)
 {
 	struct journal_frame frame;
+	struct wire_target target;
+	struct event event;
+	uint8_t key[KEYS_LEN];
 	struct slot slot;
 
 	if (!journal_left(l->o.journal, &slot.number, &frame)) {
@@ -141,6 +144,10 @@ hand_left(struct landing *l)
 		return false;
 	}
 	memcpy(zmq_msg_data(&slot.message), frame.p, frame.len);
+	if (l->o.known != NULL &&
+	    wire_get_event(frame.p, frame.len, &target, &event) == 0 &&
+	    keys_has(&event) && keys_hash_first(l->hasher, &event, key) == 0)
+		known_add(l->o.known, key);
 	hand_over(l, &slot, 1);
 	drop(&slot, 1);
 	l->again++;
@@ -154,15 +161,12 @@ static bool
 is_new(struct landing *l, const struct event *event)
 {
 	uint8_t key[KEYS_LEN];
-	enum keys_kind kind = (enum keys_kind)event->dedup;
 
 	if (!keys_has(event))
 		return true;
 	if (l->o.known == NULL || event->strict_replay)
 		return false;
-	if (event->dedup == EVENT_DEDUP_KEY_BODY)
-		kind = KEYS_BARE;
-	if (keys_hash(l->hasher, event, kind, key) != 0 ||
+	if (keys_hash_first(l->hasher, event, key) != 0 ||
 	    known_maybe(l->o.known, key))
 		return false;
 	known_add(l->o.known, key);
@@ -179,7 +183,8 @@ lands(struct landing *l, zmq_msg_t *message)
 	struct wire_target target;
 	struct event event;
 
-	if (wire_type(p, len) != WIRE_EVENT || len > JOURNAL_FRAME_BYTES ||
+	if (l->o.journal == NULL || l->hold ||
+	    wire_type(p, len) != WIRE_EVENT || len > JOURNAL_FRAME_BYTES ||
 	    !journal_fits(
 		l->o.journal, b->n_landing + 1, b->landing_bytes + len) ||
 	    wire_get_event(p, len, &target, &event) != 0 || !is_new(l, &event))
@@ -214,6 +219,7 @@ receive(struct landing *l)
 	}
 	(void)pthread_mutex_lock(&l->lock);
 	l->s.counts.malformed += malformed;
+	l->hold = l->s.hold;
 	if (l->s.draining && b->n == 0)
 		l->s.drained = true;
 	(void)pthread_mutex_unlock(&l->lock);
@@ -244,12 +250,11 @@ static void
 take_in(struct landing *l)
 {
 	struct batch *b = &l->batch;
-	bool may = l->o.journal != NULL && !l->hold;
 
 	receive(l);
 	for (size_t i = 0; i < b->n; i++) {
 		b->slots[i].number = 0;
-		b->lands[i] = may && lands(l, &b->slots[i].message);
+		b->lands[i] = lands(l, &b->slots[i].message);
 	}
 	if (b->n_landing > 0 && land(l) != 0)
 		fail(l);
@@ -333,7 +338,6 @@ look(struct landing *l)
 	s->waiting = l->room == 0;
 	if (l->o.journal != NULL)
 		journal_upto(l->o.journal, s->upto);
-	l->hold = s->hold;
 	l->draining = s->draining;
 	wants_scrub = s->scrub;
 	go_on = !s->quit;
@@ -357,9 +361,9 @@ run(void *arg)
 		    {.socket = l->o.data, .events = ZMQ_POLLIN},
 		};
 		bool takes = l->room > 0 && !l->left;
+		bool busy = l->room > 0 && (l->left || l->draining);
 
-		if (zmq_poll(items, takes ? 4 : 3,
-			l->left && l->room > 0 ? 0 : -1) < 0 &&
+		if (zmq_poll(items, takes ? 4 : 3, busy ? 0 : -1) < 0 &&
 		    errno != EINTR) {
 			log_error(
 			    "poll_failed", log_str("error", strerror(errno)));
@@ -407,8 +411,13 @@ landing_start(const struct landing_options *options)
 {
 	struct landing *l = calloc(1, sizeof *l);
 
-	if (l == NULL)
+	if (l == NULL) {
+		log_error("cannot_start", log_str("error", "no memory"));
+		zsock_close(options->data);
+		zsock_close(options->control);
+		journal_close(options->journal);
 		return NULL;
+	}
 	l->o = *options;
 	l->left = l->o.journal != NULL;
 	(void)pthread_mutex_init(&l->lock, NULL);
