@@ -149,7 +149,6 @@ hand_left(struct landing *l)
 	    keys_has(&event) && keys_hash_first(l->hasher, &event, key) == 0)
 		known_add(l->o.known, key);
 	hand_over(l, &slot, 1);
-	drop(&slot, 1);
 	l->again++;
 	return true;
 }
