@@ -5,8 +5,9 @@
 #
 # Each line of sabotage.tab is NAME | FILES | SED | TEST.  The tree is copied;
 # for each line SED is applied to FILES in the copy, the programs are built
-# there, and TEST (arguments of pytest) must fail.  A SED that changes nothing,
-# a build that fails, and a test that stays green are defects.  With
+# there, and TEST must fail: arguments of pytest, or "unit NAME" for a program of
+# tests/unit.  A SED that changes nothing, a build that fails, and a test that
+# stays green are defects.  With
 # SABOTAGE_GREEN=1 each test is first seen green on the unchanged copy.
 set -u
 
@@ -21,7 +22,20 @@ build() {
 	make -s -C "$work/tree" -j2 O="$work/out" all tools >"$work/build.log" 2>&1
 }
 
+# usage: run_unit NAME; 2 when it does not build
+run_unit() {
+	program=$work/out/tests/unit/$1
+	make -s -C "$work/tree" -j2 O="$work/out" "$program" \
+		>"$work/test.log" 2>&1 || return 2
+	"$work/tree/tests/unit/run.sh" "$program" >"$work/test.log" 2>&1
+}
+
 run() {
+	case $1 in "unit "*)
+		run_unit "${1#unit }"
+		return
+		;;
+	esac
 	# shellcheck disable=SC2086 # the test is a list of arguments
 	(cd "$work/tree" && export GAFF_BIN="$work/out" &&
 		eval /usr/bin/python3 -B -m pytest -q -x "$1") >"$work/test.log" 2>&1
@@ -68,13 +82,13 @@ try() {
 		run "$test"
 		case $? in
 		1)
-			echo "red    $name: $(grep -m1 '^E  ' "$work/test.log" |
-				cut -c 1-90)"
+			echo "red    $name: $(grep -m1 -E '^E  |^\[  FAILED' \
+				"$work/test.log" | cut -c 1-90)"
 			verdict=0
 			;;
 		0) echo "DEFECT $name: $test stays green" ;;
 		*)
-			echo "DEFECT $name: pytest could not run $test"
+			echo "DEFECT $name: could not run $test"
 			tail -n 5 "$work/test.log"
 			;;
 		esac
