@@ -182,11 +182,13 @@ lands(struct landing *l, zmq_msg_t *message)
 	struct wire_target target;
 	struct event event;
 
-	if (l->o.journal == NULL || l->hold ||
-	    wire_type(p, len) != WIRE_EVENT || len > JOURNAL_FRAME_BYTES ||
+	if (l->o.journal == NULL || wire_type(p, len) != WIRE_EVENT ||
+	    wire_get_event(p, len, &target, &event) != 0)
+		return false;
+	/* Asked first: one that does not land is known, too. */
+	if (!is_new(l, &event) || l->hold || len > JOURNAL_FRAME_BYTES ||
 	    !journal_fits(
-		l->o.journal, b->n_landing + 1, b->landing_bytes + len) ||
-	    wire_get_event(p, len, &target, &event) != 0 || !is_new(l, &event))
+		l->o.journal, b->n_landing + 1, b->landing_bytes + len))
 		return false;
 	b->frames[b->n_landing] = (struct journal_frame){.p = p, .len = len};
 	b->acks[b->n_landing] = (struct acks_item){
