@@ -254,6 +254,7 @@ static void
 another_day_begins(void **state)
 {
 	struct stores *f = *state;
+	unsigned found = 0;
 
 	for (uint32_t day = 0; day < 35; day++) {
 		put_all(f, day * 50, 50);
@@ -266,6 +267,11 @@ another_day_begins(void **state)
 			assert_true(strangers(f) < 200);
 		stores_pass(DAY_MS);
 	}
+	/* Those of days outside the window are let go of. */
+	idle(f);
+	for (uint32_t n = 0; n < 50; n++)
+		found += maybe(f, n);
+	assert_true(found < 40);
 }
 
 static void
