@@ -7,10 +7,10 @@
 
 /* A block is one cache line: a lookup costs one miss, whatever its bits. */
 enum {
-	BITS_PER_KEY = 10,
+	BITS_PER_KEY = 16,
 	BLOCK_BITS = 512,
 	BLOCK_WORDS = BLOCK_BITS / 64,
-	PROBES = 6,
+	PROBES = 7, /* nine bits each, of 64 */
 };
 
 struct keys_hasher {

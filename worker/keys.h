@@ -3,8 +3,8 @@
  *
  * A key is 16 bytes of SHA-256 over (kind, source, and what the kind says of
  * the provider's key and the body's SHA-256).  A filter answers "surely not"
- * for a set of keys from memory: a blocked Bloom filter with 10 bits a key,
- * about one wrong "maybe" in sixty.
+ * for a set of keys from memory: a blocked Bloom filter with 16 bits a key,
+ * about one wrong "maybe" in a thousand: there is one for each day.
  */
 
 #ifndef WORKER_KEYS_H

@@ -356,7 +356,8 @@ run(void *arg)
 
 	while (look(l)) {
 		zmq_pollitem_t items[] = {
-		    {.socket = l->o.control, .events = ZMQ_POLLIN},
+		    {.socket = l->o.control,
+			.events = can_send(l->inner) ? ZMQ_POLLIN : 0},
 		    {.socket = l->inner, .events = ZMQ_POLLIN},
 		    {.fd = l->wake_fd, .events = ZMQ_POLLIN},
 		    {.socket = l->o.data, .events = ZMQ_POLLIN},
@@ -400,11 +401,13 @@ open_end(struct landing *l, bool bind)
 	void *socket = zmq_socket(l->o.context, ZMQ_PAIR);
 	const int none = 0;
 
-	if (socket == NULL ||
-	    zmq_setsockopt(socket, ZMQ_LINGER, &none, sizeof none) != 0 ||
-	    (bind ? zmq_bind(socket, INNER) : zmq_connect(socket, INNER)) != 0)
-		log_error("cannot_start", log_str("error", strerror(errno)));
-	return socket;
+	if (socket != NULL &&
+	    zmq_setsockopt(socket, ZMQ_LINGER, &none, sizeof none) == 0 &&
+	    (bind ? zmq_bind(socket, INNER) : zmq_connect(socket, INNER)) == 0)
+		return socket;
+	log_error("cannot_start", log_str("error", strerror(errno)));
+	zsock_close(socket);
+	return NULL;
 }
 
 struct landing *

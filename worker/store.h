@@ -372,9 +372,10 @@ struct store_ops {
 
 	/* -- outside a batch -- */
 
-	/* The journal of this store as it was opened.  False: it has none. */
-	bool (*journal)(struct store *store, struct store_journal *journal);
-	/* Keys it may have, while it is open.  NULL: nobody can tell. */
+	/* The journal of this store as it was opened.  A store without one has
+	 * NULL here, and for `journaled` and `known`. */
+	void (*journal)(struct store *store, struct store_journal *journal);
+	/* Keys it may have, while it is open. */
 	struct known *(*known)(struct store *store);
 
 	/* One small step of overwriting what deleted things have left in the

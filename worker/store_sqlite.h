@@ -180,7 +180,7 @@ enum store_result store_sqlite_unkeep(struct store *store, const char *name);
 
 /* Read what it is told, or begin it.  Inside the batch of the start. */
 enum store_result store_sqlite_journal_load(struct store *store);
-bool store_sqlite_journal(struct store *store, struct store_journal *journal);
+void store_sqlite_journal(struct store *store, struct store_journal *journal);
 enum store_result store_sqlite_journaled(struct store *store, uint64_t upto);
 struct known *store_sqlite_known(struct store *store);
 

@@ -133,9 +133,9 @@ read_keys(struct store *store, const struct store_sqlite_day *day)
 	sqlite3_bind_blob(row, 1, keys->cursor, KEYS_LEN, SQLITE_TRANSIENT);
 	sqlite3_bind_int(row, 2, READ_KEYS);
 	while (sql_row(row, &result)) {
+		n++;
 		if (sqlite3_column_bytes(row, 0) != KEYS_LEN)
 			continue;
-		n++;
 		keys_filter_add(keys->filter, sqlite3_column_blob(row, 0));
 		if (n == READ_KEYS)
 			memcpy(keys->cursor, sqlite3_column_blob(row, 0),

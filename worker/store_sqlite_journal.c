@@ -56,13 +56,12 @@ store_sqlite_journal_load(struct store *store)
 	return result == STORE_NONE ? STORE_OK : result;
 }
 
-bool
+void
 store_sqlite_journal(struct store *store, struct store_journal *journal)
 {
 	*journal = (struct store_journal){.path = store->journal_path,
 	    .store = store->journal_store,
 	    .upto = store->journal_upto};
-	return true;
 }
 
 enum store_result
