@@ -11,41 +11,25 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <openssl/evp.h>
-
 #include "../shared/log.h"
 #include "disk.h"
+#include "entry.h"
+#include "keys.h"
 
-/*
- * An entry begins at a multiple of BLOCK, so that none shares a block with
- * another: its head, the lengths of its frames, the frames.
- */
 enum {
-	BLOCK = 4096,
 	HALVES = 2,
-	ENTRIES_MAX = JOURNAL_HALF / BLOCK, /* in a half */
-	CHECK_LEN = 16,                     /* of SHA-256 */
+	ENTRIES_MAX = JOURNAL_HALF / ENTRY_BLOCK, /* in a half */
+	ZERO_BYTES = 256 << 10,                   /* written at once */
 };
 
-static const char magic[8] = "gaffjrn1";
-
-struct head {
-	char magic[sizeof magic];
-	uint64_t store;
-	uint64_t first; /* number of its first frame */
-	uint32_t n;
-	uint32_t bytes; /* of the frames */
-	uint8_t check[CHECK_LEN];
-};
-
-struct entry {
+struct place {
 	uint32_t at;    /* in its half */
 	uint32_t bytes; /* with all that is before and behind the frames */
 	uint64_t last;  /* number of its last frame */
 };
 
 struct half {
-	struct entry entries[ENTRIES_MAX];
+	struct place entries[ENTRIES_MAX];
 	size_t n;
 	size_t used;   /* bytes */
 	uint64_t last; /* number of its last frame */
@@ -70,8 +54,7 @@ struct journal {
 	struct half halves[HALVES];
 	struct left left;
 	unsigned char *buffer; /* of an entry; pages it never needs stay away */
-	EVP_MD *md;
-	EVP_MD_CTX *context;
+	struct keys_hasher *hasher;
 };
 
 static int
@@ -86,65 +69,10 @@ failed(const struct journal *journal, const char *what)
 	return -1;
 }
 
-/* Head, lengths and frames of an entry without padding. */
-static size_t
-bare_size(size_t n, size_t bytes)
-{
-	return sizeof(struct head) + n * sizeof(uint32_t) + bytes;
-}
-
-static size_t
-padded(size_t size)
-{
-	return (size + BLOCK - 1) / BLOCK * BLOCK;
-}
-
 static off_t
 half_at(unsigned half)
 {
 	return (off_t)half * JOURNAL_HALF;
-}
-
-/* ---- what tells a whole entry ---- */
-
-/* Of a head and what follows it at `p`. */
-static bool
-make_check(struct journal *journal, const struct head *head,
-    const unsigned char *p, uint8_t check[CHECK_LEN])
-{
-	uint8_t digest[EVP_MAX_MD_SIZE];
-	struct head blank = *head;
-
-	memset(blank.check, 0, sizeof blank.check);
-	if (EVP_DigestInit_ex2(journal->context, journal->md, NULL) != 1 ||
-	    EVP_DigestUpdate(journal->context, &blank, sizeof blank) != 1 ||
-	    EVP_DigestUpdate(journal->context, p + sizeof blank,
-		bare_size(head->n, head->bytes) - sizeof blank) != 1 ||
-	    EVP_DigestFinal_ex(journal->context, digest, NULL) != 1)
-		return false;
-	memcpy(check, digest, CHECK_LEN);
-	return true;
-}
-
-/* Whether `size` bytes begin with a whole entry; of any store. */
-static bool
-is_entry(struct journal *journal, const unsigned char *p, size_t size,
-    struct head *head)
-{
-	uint8_t check[CHECK_LEN];
-	size_t bytes = 0;
-	uint32_t len;
-
-	memcpy(head, p, sizeof *head);
-	if (memcmp(head->magic, magic, sizeof magic) != 0 || head->n == 0 ||
-	    head->n > JOURNAL_FRAMES || bare_size(head->n, head->bytes) > size)
-		return false;
-	for (size_t i = 0; i < head->n; i++) {
-		memcpy(&len, p + sizeof *head + i * sizeof len, sizeof len);
-		bytes += len;
-	}
-	return bytes == head->bytes && make_check(journal, head, p, check) &&
-	       memcmp(check, head->check, CHECK_LEN) == 0;
 }
 
 /* ---- opening ---- */
@@ -170,11 +98,11 @@ read_all(const struct journal *journal, unsigned char *bytes, size_t size)
 }
 
 static void
-note_entry(struct half *half, size_t at, const struct head *head)
+note_entry(struct half *half, size_t at, const struct entry_head *head)
 {
-	size_t size = padded(bare_size(head->n, head->bytes));
+	size_t size = entry_size(head->n, head->bytes);
 
-	half->entries[half->n++] = (struct entry){.at = (uint32_t)at,
+	half->entries[half->n++] = (struct place){.at = (uint32_t)at,
 	    .bytes = (uint32_t)size,
 	    .last = head->first + head->n - 1};
 	half->used = at + size;
@@ -185,7 +113,7 @@ note_entry(struct half *half, size_t at, const struct head *head)
 /* Among those the store has not stand older ones, which a later round has not
  * reached. */
 static bool
-is_left(const struct journal *journal, const struct head *head)
+is_left(const struct journal *journal, const struct entry_head *head)
 {
 	return head->store == journal->store &&
 	       head->first + head->n - 1 > journal->upto;
@@ -202,12 +130,13 @@ look_at_half(struct journal *journal, unsigned number, struct owners *owners)
 {
 	const unsigned char *p = journal->left.bytes + half_at(number);
 	struct half *half = &journal->halves[number];
-	struct head head;
+	struct entry_head head;
 	size_t at = 0;
 
 	while (at < JOURNAL_HALF) {
-		if (!is_entry(journal, p + at, JOURNAL_HALF - at, &head)) {
-			at += BLOCK;
+		if (!entry_read(
+			journal->hasher, p + at, JOURNAL_HALF - at, &head)) {
+			at += ENTRY_BLOCK;
 			continue;
 		}
 		if (is_left(journal, &head))
@@ -216,7 +145,7 @@ look_at_half(struct journal *journal, unsigned number, struct owners *owners)
 			owners->own = true;
 		else
 			owners->other = head.store;
-		at += padded(bare_size(head.n, head.bytes));
+		at += entry_size(head.n, head.bytes);
 	}
 	if (half->last > journal->left.last) {
 		journal->left.last = half->last;
@@ -241,6 +170,40 @@ set_aside(struct journal *journal, uint64_t other)
 	return 0;
 }
 
+/* Written and synced by one call. */
+static int
+write_entry(const struct journal *journal, size_t size, off_t at)
+{
+	struct iovec part = {.iov_base = journal->buffer, .iov_len = size};
+	ssize_t done;
+
+	while (part.iov_len > 0) {
+		done = pwritev2(journal->fd, &part, 1, at, RWF_DSYNC);
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done <= 0)
+			return failed(journal, "it cannot be written");
+		at += done;
+		part.iov_base = (char *)part.iov_base + done;
+		part.iov_len -= (size_t)done;
+	}
+	return 0;
+}
+
+static int
+zero(const struct journal *journal, off_t at, size_t len)
+{
+	size_t part;
+
+	memset(journal->buffer, 0, len < ZERO_BYTES ? len : ZERO_BYTES);
+	for (; len > 0; len -= part, at += (off_t)part) {
+		part = len < ZERO_BYTES ? len : ZERO_BYTES;
+		if (write_entry(journal, part, at) != 0)
+			return -1;
+	}
+	return 0;
+}
+
 /* All of its blocks: later a full disk takes nothing from it. */
 static int
 make_whole(struct journal *journal)
@@ -255,8 +218,12 @@ make_whole(struct journal *journal)
 		return failed(journal, "it has no size");
 	/* A copy with holes may have what the store has not. */
 	journal->no_room = !journal->whole && st.st_size == 0;
-	if (journal->whole || journal->no_room)
-		return journal->whole ? 0 : -1;
+	if (journal->no_room)
+		return -1;
+	/* Blocks that were never written cost more the first time. */
+	if (journal->whole)
+		return st.st_size > 0 ? 0
+				      : zero(journal, 0, HALVES * JOURNAL_HALF);
 	log_warn("journal_not_whole", log_str("path", journal->path),
 	    log_str("reason", "there is no room: it is only read"));
 	if (st.st_size < HALVES * JOURNAL_HALF &&
@@ -269,8 +236,12 @@ make_whole(struct journal *journal)
 static int
 make_file(struct journal *journal)
 {
-	journal->fd = open(
-	    journal->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	const int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW;
+
+	/* Past the page cache, where the file system can. */
+	journal->fd = open(journal->path, flags | O_DIRECT, 0600);
+	if (journal->fd == -1 && errno == EINVAL)
+		journal->fd = open(journal->path, flags, 0600);
 	if (journal->fd == -1)
 		return failed(journal, "it cannot be opened");
 	if (make_whole(journal) != 0)
@@ -285,7 +256,7 @@ look(struct journal *journal)
 {
 	struct owners owners = {false, journal->store};
 
-	journal->left.bytes = aligned_alloc(BLOCK, HALVES * JOURNAL_HALF);
+	journal->left.bytes = aligned_alloc(ENTRY_BLOCK, HALVES * JOURNAL_HALF);
 	if (journal->left.bytes == NULL ||
 	    read_all(journal, journal->left.bytes, HALVES * JOURNAL_HALF) != 0)
 		return failed(journal, "it cannot be read");
@@ -320,11 +291,10 @@ new_journal(const char *path, uint64_t store, uint64_t upto)
 	journal->store = store;
 	journal->upto = upto;
 	journal->path = strdup(path);
-	journal->buffer = aligned_alloc(BLOCK, JOURNAL_HALF);
-	journal->md = EVP_MD_fetch(NULL, "SHA256", NULL);
-	journal->context = EVP_MD_CTX_new();
+	journal->buffer = aligned_alloc(ENTRY_BLOCK, JOURNAL_HALF);
+	journal->hasher = keys_hasher_new();
 	if (journal->path != NULL && journal->buffer != NULL &&
-	    journal->md != NULL && journal->context != NULL)
+	    journal->hasher != NULL)
 		return journal;
 	journal_close(journal);
 	return NULL;
@@ -378,8 +348,7 @@ journal_close(struct journal *journal)
 		(void)close(journal->fd);
 	forget_left(journal);
 	free(journal->buffer);
-	EVP_MD_CTX_free(journal->context);
-	EVP_MD_free(journal->md);
+	keys_hasher_free(journal->hasher);
 	free(journal->path);
 	free(journal);
 }
@@ -388,7 +357,8 @@ journal_close(struct journal *journal)
 
 /* The first entry with this frame or a later one; NULL: there is none. */
 static const unsigned char *
-find_entry(const struct journal *journal, uint64_t number, struct head *head)
+find_entry(
+    const struct journal *journal, uint64_t number, struct entry_head *head)
 {
 	const unsigned char *found = NULL;
 	uint64_t last = UINT64_MAX;
@@ -397,7 +367,7 @@ find_entry(const struct journal *journal, uint64_t number, struct head *head)
 		const struct half *half = &journal->halves[i];
 
 		for (size_t j = 0; j < half->n; j++) {
-			const struct entry *entry = &half->entries[j];
+			const struct place *entry = &half->entries[j];
 
 			if (entry->last < number || entry->last >= last)
 				continue;
@@ -415,9 +385,8 @@ journal_left(
     struct journal *journal, uint64_t *number, struct journal_frame *frame)
 {
 	struct left *left = &journal->left;
-	const unsigned char *p, *lengths;
-	struct head head;
-	uint32_t len;
+	const unsigned char *p;
+	struct entry_head head;
 
 	if (left->bytes == NULL)
 		return false;
@@ -433,15 +402,7 @@ journal_left(
 				      "older copy"));
 		left->number = head.first;
 	}
-	lengths = p + sizeof head;
-	p = lengths + head.n * sizeof len;
-	memcpy(&len, lengths, sizeof len);
-	for (uint64_t i = head.first; i < left->number; i++) {
-		p += len;
-		lengths += sizeof len;
-		memcpy(&len, lengths, sizeof len);
-	}
-	*frame = (struct journal_frame){.p = p, .len = len};
+	*frame = entry_frame(p, left->number);
 	*number = left->number++;
 	return true;
 }
@@ -463,7 +424,7 @@ has_room(const struct half *half, size_t size)
 bool
 journal_fits(const struct journal *journal, size_t n, size_t bytes)
 {
-	size_t size = padded(bare_size(n, bytes));
+	size_t size = entry_size(n, bytes);
 
 	return journal->whole && n <= JOURNAL_FRAMES && size <= JOURNAL_HALF &&
 	       (has_room(&journal->halves[journal->now], size) ||
@@ -484,62 +445,15 @@ half_for(struct journal *journal, size_t size)
 	return half;
 }
 
-/* Put it into the buffer.  Bytes with padding, 0: no digest. */
-static size_t
-make_entry(
-    struct journal *journal, const struct journal_frame *frames, size_t n)
-{
-	unsigned char *p = journal->buffer + sizeof(struct head);
-	struct head head = {
-	    .store = journal->store, .first = journal->next, .n = (uint32_t)n};
-	size_t size;
-	uint32_t len;
-
-	memcpy(head.magic, magic, sizeof magic);
-	for (size_t i = 0; i < n; i++, p += sizeof len) {
-		len = (uint32_t)frames[i].len;
-		memcpy(p, &len, sizeof len);
-		head.bytes += len;
-	}
-	for (size_t i = 0; i < n; i++) {
-		memcpy(p, frames[i].p, frames[i].len);
-		p += frames[i].len;
-	}
-	size = bare_size(n, head.bytes);
-	memset(p, 0, padded(size) - size);
-	if (!make_check(journal, &head, journal->buffer, head.check))
-		return 0;
-	memcpy(journal->buffer, &head, sizeof head);
-	return padded(size);
-}
-
-/* Written and synced by one call. */
-static int
-write_entry(const struct journal *journal, size_t size, off_t at)
-{
-	struct iovec part = {.iov_base = journal->buffer, .iov_len = size};
-	ssize_t done;
-
-	while (part.iov_len > 0) {
-		done = pwritev2(journal->fd, &part, 1, at, RWF_DSYNC);
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0)
-			return failed(journal, "it cannot be written");
-		at += done;
-		part.iov_base = (char *)part.iov_base + done;
-		part.iov_len -= (size_t)done;
-	}
-	return 0;
-}
-
 uint64_t
 journal_add(
     struct journal *journal, const struct journal_frame *frames, size_t n)
 {
-	size_t size = make_entry(journal, frames, n);
+	struct entry_head head = {
+	    .store = journal->store, .first = journal->next};
+	size_t size =
+	    entry_make(journal->hasher, &head, frames, n, journal->buffer);
 	struct half *half;
-	struct head head;
 
 	if (size == 0) {
 		errno = ENOMEM;
@@ -550,7 +464,6 @@ journal_add(
 	if (write_entry(
 		journal, size, half_at(journal->now) + (off_t)half->used) != 0)
 		return 0;
-	memcpy(&head, journal->buffer, sizeof head);
 	note_entry(half, half->used, &head);
 	journal->next += n;
 	return head.first;
@@ -564,15 +477,6 @@ journal_upto(struct journal *journal, uint64_t upto)
 }
 
 /* ---- overwriting ---- */
-
-static int
-zero(struct journal *journal, off_t at, size_t len)
-{
-	if (len == 0)
-		return 0;
-	memset(journal->buffer, 0, len);
-	return write_entry(journal, len, at);
-}
 
 int
 journal_scrub(struct journal *journal)
