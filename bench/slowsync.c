@@ -1,7 +1,9 @@
 /*
- * slowsync - a disk whose flush takes longer: preloaded, it lets each fsync
- * and fdatasync take at least SLOWSYNC_US microseconds
+ * slowsync - a disk whose flush takes longer: preloaded, it lets each fsync,
+ * fdatasync and synced pwritev2 take at least SLOWSYNC_US microseconds
  */
+
+#include <sys/uio.h>
 
 #include <dlfcn.h>
 #include <stdlib.h>
@@ -10,6 +12,8 @@
 #include <unistd.h>
 
 typedef int sync_fn(int fd);
+typedef ssize_t
+write_fn(int fd, const struct iovec *parts, int n, off_t at, int flags);
 
 static struct timespec
 end_of_sync(void)
@@ -25,6 +29,13 @@ end_of_sync(void)
 	return at;
 }
 
+static void
+wait_until(struct timespec end)
+{
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL) != 0)
+		;
+}
+
 static int
 slow(const char *name, int fd)
 {
@@ -36,9 +47,7 @@ slow(const char *name, int fd)
 	/* ISO C has no cast between the two kinds of pointers */
 	memcpy(&sync, &found, sizeof(sync));
 	result = sync(fd);
-
-	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL) != 0)
-		;
+	wait_until(end);
 	return result;
 }
 
@@ -52,4 +61,19 @@ int
 fdatasync(int fd)
 {
 	return slow("fdatasync", fd);
+}
+
+ssize_t
+pwritev2(int fd, const struct iovec *parts, int n, off_t at, int flags)
+{
+	struct timespec end = end_of_sync();
+	void *found = dlsym(RTLD_NEXT, "pwritev2");
+	write_fn *write_parts;
+	ssize_t result;
+
+	memcpy(&write_parts, &found, sizeof(write_parts));
+	result = write_parts(fd, parts, n, at, flags);
+	if ((flags & (RWF_DSYNC | RWF_SYNC)) != 0)
+		wait_until(end);
+	return result;
 }
