@@ -18,6 +18,7 @@
 
 enum {
 	HALVES = 2,
+	FILE_BYTES = HALVES * JOURNAL_HALF,
 	ENTRIES_MAX = JOURNAL_HALF / ENTRY_BLOCK, /* in a half */
 	ZERO_BYTES = 256 << 10,                   /* written at once */
 };
@@ -212,7 +213,7 @@ make_whole(struct journal *journal)
 
 	if (fstat(journal->fd, &st) != 0)
 		return failed(journal, "it cannot be looked at");
-	errno = posix_fallocate(journal->fd, 0, HALVES * JOURNAL_HALF);
+	errno = posix_fallocate(journal->fd, 0, FILE_BYTES);
 	journal->whole = errno == 0;
 	if (errno != 0 && errno != ENOSPC && errno != EDQUOT)
 		return failed(journal, "it has no size");
@@ -222,12 +223,10 @@ make_whole(struct journal *journal)
 		return -1;
 	/* Blocks that were never written cost more the first time. */
 	if (journal->whole)
-		return st.st_size > 0 ? 0
-				      : zero(journal, 0, HALVES * JOURNAL_HALF);
+		return st.st_size > 0 ? 0 : zero(journal, 0, FILE_BYTES);
 	log_warn("journal_not_whole", log_str("path", journal->path),
 	    log_str("reason", "there is no room: it is only read"));
-	if (st.st_size < HALVES * JOURNAL_HALF &&
-	    ftruncate(journal->fd, HALVES * JOURNAL_HALF) != 0)
+	if (st.st_size < FILE_BYTES && ftruncate(journal->fd, FILE_BYTES) != 0)
 		return failed(journal, "it has no size");
 	return 0;
 }
@@ -256,9 +255,9 @@ look(struct journal *journal)
 {
 	struct owners owners = {false, journal->store};
 
-	journal->left.bytes = aligned_alloc(ENTRY_BLOCK, HALVES * JOURNAL_HALF);
+	journal->left.bytes = aligned_alloc(ENTRY_BLOCK, FILE_BYTES);
 	if (journal->left.bytes == NULL ||
-	    read_all(journal, journal->left.bytes, HALVES * JOURNAL_HALF) != 0)
+	    read_all(journal, journal->left.bytes, FILE_BYTES) != 0)
 		return failed(journal, "it cannot be read");
 	journal->left.last = journal->upto;
 	for (unsigned i = 0; i < HALVES; i++)
@@ -306,7 +305,7 @@ no_room(struct journal *journal)
 {
 	log_warn("journal_not_made", log_str("path", journal->path),
 	    log_str("reason", "there is no room for it"),
-	    log_int("bytes", HALVES * JOURNAL_HALF));
+	    log_int("bytes", FILE_BYTES));
 	(void)unlink(journal->path);
 	journal_close(journal);
 	return 0;

@@ -14,6 +14,7 @@
 #include "../shared/zsock.h"
 #include "acks.h"
 #include "keys.h"
+#include "relay.h"
 
 #define INNER "inproc://landing"
 
@@ -266,42 +267,18 @@ take_in(struct landing *l)
 
 /* ---- control ---- */
 
-static bool
-can_send(void *socket)
-{
-	int events = 0;
-	size_t len = sizeof events;
-
-	return zmq_getsockopt(socket, ZMQ_EVENTS, &events, &len) == 0 &&
-	       (events & ZMQ_POLLOUT) != 0;
-}
-
-/* A ROUTER drops what is for a peer that is gone. */
-static void
-relay(void *from, void *to, bool always, uint64_t *malformed)
-{
-	zmq_msg_t id, message;
-
-	(void)zmq_msg_init(&id);
-	(void)zmq_msg_init(&message);
-	for (int left = AT_ONCE; left > 0; left--) {
-		if ((!always && !can_send(to)) ||
-		    zsock_recv_from(from, &id, &message, malformed) != 0)
-			break;
-		(void)zsock_send_to(to, zmq_msg_data(&id), zmq_msg_size(&id),
-		    zmq_msg_data(&message), zmq_msg_size(&message));
-	}
-	(void)zmq_msg_close(&id);
-	(void)zmq_msg_close(&message);
-}
-
 static void
 relay_both(struct landing *l)
 {
 	uint64_t malformed = 0;
+	int n = 0;
 
-	relay(l->o.control, l->inner, false, &malformed);
-	relay(l->inner, l->o.control, true, NULL);
+	while (n < AT_ONCE && relay_takes(l->inner) &&
+	       relay_one(l->o.control, l->inner, &malformed))
+		n++;
+	/* A ROUTER drops what is for a peer that is gone. */
+	while (n < 2 * AT_ONCE && relay_one(l->inner, l->o.control, NULL))
+		n++;
 	(void)pthread_mutex_lock(&l->lock);
 	l->s.counts.malformed += malformed;
 	(void)pthread_mutex_unlock(&l->lock);
@@ -357,7 +334,7 @@ run(void *arg)
 	while (look(l)) {
 		zmq_pollitem_t items[] = {
 		    {.socket = l->o.control,
-			.events = can_send(l->inner) ? ZMQ_POLLIN : 0},
+			.events = relay_takes(l->inner) ? ZMQ_POLLIN : 0},
 		    {.socket = l->inner, .events = ZMQ_POLLIN},
 		    {.fd = l->wake_fd, .events = ZMQ_POLLIN},
 		    {.socket = l->o.data, .events = ZMQ_POLLIN},

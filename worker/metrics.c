@@ -2,9 +2,9 @@
 
 #include <string.h>
 
-#include "../shared/counters.h"
 #include "../shared/scheme.h"
 #include "prom.h"
+#include "prom_counters.h"
 
 /* What the rows of a family are. */
 enum rows {
@@ -34,80 +34,47 @@ struct gateway_row {
 };
 
 static void
-put_map(const struct prom *prom, const struct gateway_row *row,
-    const char *member, const char *label)
-{
-	json_t *map = json_object_get(row->counters, member);
-	void *i = json_object_iter(map);
-
-	for (; i != NULL; i = json_object_iter_next(map, i))
-		prom_number(prom,
-		    PROM_LABELS({"source", row->source},
-			{label, json_object_iter_key(i)}),
-		    json_integer_value(json_object_iter_value(i)));
-}
-
-static void
 put_requests(
     const struct prom *prom, const struct metrics_view *view, const void *row)
 {
+	const struct gateway_row *gateway = row;
+
 	(void)view;
-	put_map(prom, row, "codes", "code");
+	prom_counters_map(prom, gateway->source,
+	    json_object_get(gateway->counters, "codes"), "code");
 }
 
 static void
 put_refused(
     const struct prom *prom, const struct metrics_view *view, const void *row)
 {
+	const struct gateway_row *gateway = row;
+
 	(void)view;
-	put_map(prom, row, "reasons", "reason");
-}
-
-enum { BOUNDS_MAX = COUNTERS_DURATIONS };
-
-/* {sum, n: […]} of `member`, by bounds in its unit. */
-static void
-put_counted(const struct prom *prom, const struct gateway_row *row,
-    const char *member, struct prom_histogram histogram,
-    const int64_t *int_bounds)
-{
-	const json_t *counted = json_object_get(row->counters, member);
-	const json_t *n = json_object_get(counted, "n");
-	uint64_t counts[BOUNDS_MAX + 1];
-	double bounds[BOUNDS_MAX];
-	size_t i;
-
-	for (i = 0; i < histogram.n_bounds; i++)
-		bounds[i] = (double)int_bounds[i];
-	for (i = 0; i <= histogram.n_bounds; i++)
-		counts[i] = (uint64_t)json_integer_value(json_array_get(n, i));
-	histogram.bounds = bounds;
-	histogram.n = counts;
-	histogram.sum =
-	    (double)json_integer_value(json_object_get(counted, "sum"));
-	prom_histogram(prom, PROM_LABELS({"source", row->source}), &histogram);
+	prom_counters_map(prom, gateway->source,
+	    json_object_get(gateway->counters, "reasons"), "reason");
 }
 
 static void
 put_request_duration(
     const struct prom *prom, const struct metrics_view *view, const void *row)
 {
-	const struct prom_histogram shape = {
-	    .n_bounds = COUNTERS_DURATIONS, .scale = 1e-6};
+	const struct gateway_row *gateway = row;
 
 	(void)view;
-	put_counted(prom, row, "duration_us", shape, counters_durations_us);
+	prom_counters_durations(prom, gateway->source,
+	    json_object_get(gateway->counters, "duration_us"));
 }
 
 static void
 put_request_body(
     const struct prom *prom, const struct metrics_view *view, const void *row)
 {
-	const struct prom_histogram shape = {
-	    .n_bounds = COUNTERS_SIZES, .scale = 1};
+	const struct gateway_row *gateway = row;
 
 	(void)view;
-	put_counted(prom, row, "body_bytes", shape, counters_sizes);
+	prom_counters_sizes(prom, gateway->source,
+	    json_object_get(gateway->counters, "body_bytes"));
 }
 
 /* ---- sources ---- */
