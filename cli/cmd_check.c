@@ -169,7 +169,10 @@ put_hosts(struct buf *out, const char *hosts)
 		end = strstr(i > 0 ? end + 2 : end, ", ");
 	for (next = end; next != NULL; next = strstr(next + 2, ", "))
 		more++;
-	buf_add(out, hosts, end ? (size_t)(end - hosts) : strlen(hosts));
+	if (end == NULL)
+		buf_add_str(out, hosts);
+	else
+		buf_add(out, hosts, (size_t)(end - hosts));
 	if (more > 0)
 		buf_printf(out, " and %u more", more);
 }

@@ -227,6 +227,7 @@ def test_tail_as_json_of_one_type(up):
     none = tail(up, "--json", "--type", "none.such", name="none")
     all_of_it = tail(up, "--json", "--source", "load")
     begin(up, all_of_it)
+    wait_line(all_of_it, '"attempt":1,"state":"delivered"')
     lines = [json.loads(line) for line in all_of_it.log().splitlines()]
     assert {line["source"] for line in lines} == {"load"}
     assert any(line.get("state") == "delivered" for line in lines)
