@@ -20,9 +20,9 @@
 #include "../shared/config.h"
 
 enum {
-	LANE_CLAIM_MAX = 64,
-	LANE_AHEAD_MS = 20,
-	LANE_AHEAD_MAX = 128,
+	LANE_CLAIM_MAX = 256,
+	LANE_AHEAD_MS = 100,
+	LANE_AHEAD_MAX = 512,
 	LANE_AHEAD_BYTES = 8 << 20, /* of bodies: nothing more is claimed */
 	LANE_PAUSES = 16,           /* that are remembered */
 	/* Looked at again at least this often: the wall clock may be set. */

@@ -17,7 +17,7 @@
 
 enum {
 	OUTBOX_MS = 20,
-	OUTBOX_MAX = 64, /* tasks that wait */
+	OUTBOX_MAX = 256, /* tasks that wait */
 };
 
 struct outbox {

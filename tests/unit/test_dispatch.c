@@ -81,6 +81,7 @@ test_slow_posts(void **state)
 	close(fd);
 }
 
+/* Attempts so slow that nothing is claimed ahead. */
 static void
 test_concurrency(void **state)
 {
@@ -88,12 +89,12 @@ test_concurrency(void **state)
 
 	(void)state;
 	stage_open(&b,
-	    "[route one]\nrun = /bin/sleep 0.05\nconcurrency = 1\n"
-	    "[route three]\nrun = /bin/sleep 0.05\nconcurrency = 3\n");
-	stage_supply(&b, "one", 10);
-	stage_supply(&b, "three", 20);
-	stage_wait(&b, TASK_SETTLE, "one", 10);
-	stage_wait(&b, TASK_SETTLE, "three", 20);
+	    "[route one]\nrun = /bin/sleep 0.15\nconcurrency = 1\n"
+	    "[route three]\nrun = /bin/sleep 0.15\nconcurrency = 3\n");
+	stage_supply(&b, "one", 5);
+	stage_supply(&b, "three", 10);
+	stage_wait(&b, TASK_SETTLE, "one", 5);
+	stage_wait(&b, TASK_SETTLE, "three", 10);
 	assert_int_equal(stage_stock(&b, "one")->most, 1);
 	assert_in_range(stage_stock(&b, "three")->most, 1, 3);
 	stage_close(&b);
@@ -108,19 +109,19 @@ test_max_running(void **state)
 
 	(void)state;
 	stage_open(&b, "max_running = 3\n"
-		       "[route a]\nrun = /bin/sleep 0.05\n"
-		       "[route b]\nrun = /bin/sleep 0.05\n"
-		       "[route c]\nrun = /bin/sleep 0.05\n"
-		       "[route d]\nrun = /bin/sleep 0.05\n"
-		       "[route e]\nrun = /bin/sleep 0.05\n");
-	stage_supply(&b, "a", 20);
+		       "[route a]\nrun = /bin/sleep 0.15\n"
+		       "[route b]\nrun = /bin/sleep 0.15\n"
+		       "[route c]\nrun = /bin/sleep 0.15\n"
+		       "[route d]\nrun = /bin/sleep 0.15\n"
+		       "[route e]\nrun = /bin/sleep 0.15\n");
+	stage_supply(&b, "a", 10);
 	while (stage_stock(&b, "a")->running < 3)
 		assert_true(stage_receive(&b));
-	stage_supply(&b, "b", 10);
-	stage_supply(&b, "c", 10);
-	stage_supply(&b, "d", 10);
-	stage_supply(&b, "e", 10);
-	while (stage_count(&b, TASK_SETTLE, NULL) < 60) {
+	stage_supply(&b, "b", 5);
+	stage_supply(&b, "c", 5);
+	stage_supply(&b, "d", 5);
+	stage_supply(&b, "e", 5);
+	while (stage_count(&b, TASK_SETTLE, NULL) < 30) {
 		assert_true(stage_receive(&b));
 		sum = 0;
 		for (unsigned i = 0; i < b.n_stocks; i++)

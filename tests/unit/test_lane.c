@@ -89,7 +89,7 @@ test_slots(void **state)
 	assert_int_equal(wants(&set, 0), 2);
 	/* Posts take no slot of programs. */
 	set.routes[0].dest = CONFIG_DEST_POST;
-	set.routes[0].concurrency = 100;
+	set.routes[0].concurrency = 2 * LANE_CLAIM_MAX;
 	assert_int_equal(wants(&set, 0), LANE_CLAIM_MAX);
 	lane_claim(&set.lanes, a, LANE_CLAIM_MAX);
 	assert_int_equal(set.lanes.programs, 2);
@@ -207,8 +207,8 @@ test_ahead(void **state)
 	a = set.lanes.items[0];
 	b = set.lanes.items[1];
 	for (int i = 0; i < 3; i++)
-		lane_took(a, 5);
-	assert_int_equal(wants(&set, 0), 3 + 3 * (LANE_AHEAD_MS / 5));
+		lane_took(a, LANE_AHEAD_MS / 4);
+	assert_int_equal(wants(&set, 0), 3 + 3 * 4);
 	lane_claim(&set.lanes, a, 15);
 	/* what is ahead keeps no slot from others */
 	assert_int_equal(set.lanes.programs, 3);
