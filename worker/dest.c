@@ -58,3 +58,30 @@ dest_final_has(const struct dest_final *final, int64_t code)
 			return true;
 	return false;
 }
+
+char *
+dest_describe(const struct config_route *route)
+{
+	struct buf text = {0};
+	char *part = NULL;
+	CURLU *url;
+
+	if (route == NULL)
+		return NULL;
+	if (route->dest == CONFIG_DEST_RUN) {
+		for (size_t i = 0; i < route->argc; i++)
+			buf_printf(
+			    &text, "%s%s", i > 0 ? " " : "", route->argv[i]);
+		return buf_take(&text);
+	}
+	url = curl_url();
+	if (url != NULL &&
+	    curl_url_set(url, CURLUPART_URL, route->url, 0) == CURLUE_OK &&
+	    curl_url_set(url, CURLUPART_USER, NULL, 0) == CURLUE_OK &&
+	    curl_url_set(url, CURLUPART_PASSWORD, NULL, 0) == CURLUE_OK &&
+	    curl_url_get(url, CURLUPART_URL, &part, 0) == CURLUE_OK)
+		buf_add_str(&text, part);
+	curl_free(part);
+	curl_url_cleanup(url);
+	return buf_take(&text);
+}

@@ -77,9 +77,9 @@ struct dest_ops {
 	 * not be called (no memory, no descriptors). */
 	int (*start)(struct dest *dest, const struct config_route *route,
 	    struct store_delivery *delivery);
-	/* Something may have ended: look, and call `done`.  NULL: its ends come
-	 * from spawn_pump(). */
-	void (*ready)(struct dest *dest);
+	/* Something may have ended: look, and call `done`; whether something
+	 * had.  NULL: its ends come from spawn_pump(). */
+	bool (*ready)(struct dest *dest);
 	/* End all that run, verdict DEST_CUT; now or soon. */
 	void (*cut)(struct dest *dest);
 };
@@ -89,6 +89,10 @@ extern const struct dest_ops dest_post;
 
 /* The implementation for a route. */
 const struct dest_ops *dest_pick(enum config_dest kind);
+
+/* What is tried, for people: the program and its arguments, or the URL without
+ * user and password; the caller's.  NULL: no route, or no memory. */
+char *dest_describe(const struct config_route *route);
 
 /* The last line of `text` that is not blank, fit for a detail: cut, whole
  * characters, control characters as blanks. */

@@ -377,10 +377,10 @@ fail:
 	return -1;
 }
 
-static void
+static bool
 post_ready(struct dest *dest)
 {
-	transfer_ready(dest->context.multi);
+	return transfer_ready(dest->context.multi);
 }
 
 static void

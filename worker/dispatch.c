@@ -1,10 +1,14 @@
 #include "dispatch.h"
 
+#include <sys/eventfd.h>
+
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <curl/curl.h>
 
@@ -12,6 +16,8 @@
 #include "../shared/log.h"
 #include "confirm.h"
 #include "deadletters.h"
+#include "dest.h"
+#include "exchanges.h"
 #include "fetch.h"
 #include "flights.h"
 #include "lane.h"
@@ -28,6 +34,8 @@ struct dispatch {
 	struct spawn *spawn;
 	struct spawn *others; /* gaff-run, or NULL */
 	CURLM *multi;
+	struct exchanges *exchanges; /* of the multi */
+	int wake_fd;                 /* tasks have come */
 	struct routing *routing;
 	struct deadletters *letters;
 	struct lanes lanes;
@@ -39,6 +47,9 @@ struct dispatch {
 	bool stopping;
 	bool cut;
 	bool ended;
+	bool again; /* something has ended: a slot may be free */
+	bool woken; /* wake_fd says so */
+	struct log_held held;
 	int64_t stop_ms; /* boot clock: when to cut what runs */
 	_Atomic int64_t letter_bytes;
 };
@@ -109,35 +120,6 @@ take_due(struct dispatch *d, struct task *task)
 	task_free(task);
 }
 
-/* What was tried, for people: the program and its arguments, or the URL without
- * user and password.  NULL when that is not known. */
-static char *
-describe(const struct config_route *route)
-{
-	struct buf text = {0};
-	char *part = NULL;
-	CURLU *url;
-
-	if (route == NULL)
-		return NULL;
-	if (route->dest == CONFIG_DEST_RUN) {
-		for (size_t i = 0; i < route->argc; i++)
-			buf_printf(
-			    &text, "%s%s", i > 0 ? " " : "", route->argv[i]);
-		return buf_take(&text);
-	}
-	url = curl_url();
-	if (url != NULL &&
-	    curl_url_set(url, CURLUPART_URL, route->url, 0) == CURLUE_OK &&
-	    curl_url_set(url, CURLUPART_USER, NULL, 0) == CURLUE_OK &&
-	    curl_url_set(url, CURLUPART_PASSWORD, NULL, 0) == CURLUE_OK &&
-	    curl_url_get(url, CURLUPART_URL, &part, 0) == CURLUE_OK)
-		buf_add_str(&text, part);
-	curl_free(part);
-	curl_url_cleanup(url);
-	return buf_take(&text);
-}
-
 static void
 take_bury(struct dispatch *d, struct task *task)
 {
@@ -145,7 +127,7 @@ take_bury(struct dispatch *d, struct task *task)
 
 	task->delivery = NULL;
 	deadletters_add(d->letters, delivery,
-	    describe(config_route(d->config, delivery->route)));
+	    dest_describe(config_route(d->config, delivery->route)));
 	task_free(task);
 }
 
@@ -276,7 +258,10 @@ static void
 take_tasks(struct dispatch *d)
 {
 	struct task *task, *next;
+	uint64_t count;
 
+	if (d->woken)
+		(void)!read(d->wake_fd, &count, sizeof(count));
 	for (task = tasks_take(d->in); task != NULL; task = next) {
 		next = task->next;
 		task->next = NULL;
@@ -377,31 +362,33 @@ timeout_ms(const struct dispatch *d)
 	due = min64(filter_due_ms(routing_filter(d->routing)),
 	    deadletters_due_ms(d->letters));
 	due = min64(due, d->outbox.due_ms);
+	due = min64(due, exchanges_due_ms(d->exchanges));
 	if (d->stopping)
 		due = min64(due, d->stop_ms > now ? d->stop_ms : now + 50);
 	else
 		due = min64(min64(due, lanes_due_ms(&d->lanes)),
 		    confirm_due_ms(d->confirm));
-	if (due <= now)
+	if (d->again || due <= now)
 		return 0;
 	return due - now < 60000 ? (int)(due - now) : 60000;
 }
 
 static void
-add_wait(struct curl_waitfd fds[], unsigned *n, int fd, bool writing)
+add_wait(struct pollfd fds[], nfds_t *n, int fd, bool writing)
 {
-	fds[(*n)++] = (struct curl_waitfd){.fd = fd,
-	    .events = writing ? CURL_WAIT_POLLIN | CURL_WAIT_POLLOUT
-			      : CURL_WAIT_POLLIN};
+	fds[(*n)++] = (struct pollfd){
+	    .fd = fd, .events = writing ? POLLIN | POLLOUT : POLLIN};
 }
 
 static void
-wait_for_work(const struct dispatch *d)
+wait_for_work(struct dispatch *d)
 {
 	const struct filter *filter = routing_filter(d->routing);
-	struct curl_waitfd fds[3];
-	unsigned n = 0;
+	struct pollfd fds[5];
+	nfds_t n = 0;
 
+	add_wait(fds, &n, d->wake_fd, false);
+	add_wait(fds, &n, exchanges_fd(d->exchanges), false);
 	add_wait(fds, &n, spawn_fd(d->spawn), spawn_wants_write(d->spawn));
 	if (d->others != NULL)
 		add_wait(
@@ -409,20 +396,24 @@ wait_for_work(const struct dispatch *d)
 	if (filter_fd(filter) >= 0)
 		add_wait(
 		    fds, &n, filter_fd(filter), filter_wants_write(filter));
-	(void)curl_multi_poll(d->multi, fds, n, timeout_ms(d), NULL);
+	(void)poll(fds, n, timeout_ms(d));
+	d->woken = fds[0].revents != 0;
 }
 
 static void *
 run(void *arg)
 {
 	struct dispatch *d = arg;
-	int running;
 
+	log_hold(&d->held);
 	while (!d->ended) {
+		/* what is told of results goes with them */
+		if (d->outbox.first == NULL)
+			log_release();
 		wait_for_work(d);
 		take_tasks(d);
-		(void)curl_multi_perform(d->multi, &running);
-		flights_ready(d->flights);
+		exchanges_run(d->exchanges);
+		(void)flights_ready(d->flights);
 		if (spawn_pump(d->spawn) != 0 ||
 		    (d->others != NULL && spawn_pump(d->others) != 0)) {
 			push_stopped(d, true);
@@ -433,12 +424,15 @@ run(void *arg)
 			deadletters_step(d->letters);
 		atomic_store(&d->letter_bytes, deadletters_used(d->letters));
 		serve_lanes(d);
+		exchanges_begin(d->exchanges);
+		d->again = flights_ready(d->flights);
 		outbox_send(&d->outbox);
 		if (d->stopping)
 			stop(d);
 		else
 			confirm_step(d->confirm, ca_file(d));
 	}
+	log_hold(NULL);
 	return NULL;
 }
 
@@ -447,9 +441,10 @@ run(void *arg)
 static void
 wake(void *arg)
 {
-	struct dispatch *d = arg;
+	const struct dispatch *d = arg;
+	const uint64_t one = 1;
 
-	(void)curl_multi_wakeup(d->multi);
+	(void)!write(d->wake_fd, &one, sizeof(one));
 }
 
 static void
@@ -466,8 +461,11 @@ dispatch_free(struct dispatch *d)
 	outbox_clear(&d->outbox);
 	tasks_free(d->in);
 	task_free(d->stopped);
+	exchanges_close(d->exchanges);
 	if (d->multi != NULL)
 		(void)curl_multi_cleanup(d->multi);
+	if (d->wake_fd >= 0)
+		close(d->wake_fd);
 	spawn_close(d->spawn);
 	spawn_close(d->others);
 	config_unref(d->config);
@@ -486,11 +484,13 @@ open_parts(struct dispatch *d, const struct dispatch_options *options)
 	d->multi = curl_multi_init();
 	d->stopped = task_new(TASK_STOPPED);
 	if (d->worker == NULL || d->in == NULL || d->multi == NULL ||
-	    d->stopped == NULL || lanes_set(&d->lanes, d->config) != 0) {
+	    d->wake_fd < 0 || d->stopped == NULL ||
+	    lanes_set(&d->lanes, d->config) != 0) {
 		log_error("no_memory", log_str("for", "dispatch"));
 		return -1;
 	}
 	use_worker(d, options->worker);
+	d->exchanges = exchanges_open(d->multi);
 	d->flights =
 	    flights_open(&(struct flights_means){d->spawn, d->others, d->multi},
 		&d->lanes, &d->outbox);
@@ -499,7 +499,8 @@ open_parts(struct dispatch *d, const struct dispatch_options *options)
 	d->routing = routing_open(d->spawn, d->out);
 	d->fetch = fetch_open(d->multi, on_fetched, d);
 	d->confirm = confirm_open(d->multi, d->out);
-	return d->flights != NULL && d->letters != NULL && d->routing != NULL &&
+	return d->exchanges != NULL && d->flights != NULL &&
+		       d->letters != NULL && d->routing != NULL &&
 		       d->fetch != NULL && d->confirm != NULL
 		   ? 0
 		   : -1;
@@ -535,6 +536,7 @@ dispatch_start(const struct dispatch_options *options)
 	d->spawn = options->spawn;
 	d->others = options->others;
 	d->out = options->out;
+	d->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	outbox_init(&d->outbox, d->out);
 	atomic_init(&d->letter_bytes, -1);
 	if (open_parts(d, options) != 0 || start_thread(d) != 0) {

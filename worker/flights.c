@@ -275,15 +275,18 @@ flights_close(struct flights *f)
 	free(f);
 }
 
-void
+bool
 flights_ready(struct flights *f)
 {
+	bool any = false;
+
 	for (int i = 0; i < KINDS; i++) {
 		const struct dest_ops *ops = dest_pick((enum config_dest)i);
 
-		if (ops->ready != NULL)
-			ops->ready(f->dests[i]);
+		if (ops->ready != NULL && ops->ready(f->dests[i]))
+			any = true;
 	}
+	return any;
 }
 
 void

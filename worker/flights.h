@@ -40,8 +40,8 @@ void flights_take(struct flights *flights, struct task *task, bool starting);
 /* The same for what stands ready in a lane, as far as it has slots. */
 void flights_next(struct flights *flights, struct lane *lane, bool starting);
 
-/* Something may have ended. */
-void flights_ready(struct flights *flights);
+/* Something may have ended; whether something had. */
+bool flights_ready(struct flights *flights);
 /* End all, now or soon: they do not count. */
 void flights_cut(struct flights *flights);
 bool flights_any(const struct flights *flights);

@@ -28,10 +28,11 @@ transfer_fault(CURLcode code)
 	return "broken";
 }
 
-void
+bool
 transfer_ready(CURLM *multi)
 {
 	CURLMsg *msg;
+	bool any = false;
 	char *private;
 	int left;
 
@@ -44,5 +45,7 @@ transfer_ready(CURLM *multi)
 		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &private);
 		transfer = (struct transfer *)(void *)private;
 		transfer->ended(transfer, code);
+		any = true;
 	}
+	return any;
 }

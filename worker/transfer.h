@@ -9,14 +9,16 @@
 #ifndef WORKER_TRANSFER_H
 #define WORKER_TRANSFER_H
 
+#include <stdbool.h>
+
 #include <curl/curl.h>
 
 struct transfer {
 	void (*ended)(struct transfer *transfer, CURLcode code);
 };
 
-/* Tell the owner of each exchange that has ended. */
-void transfer_ready(CURLM *multi);
+/* Tell the owner of each exchange that has ended; whether there was one. */
+bool transfer_ready(CURLM *multi);
 
 /* Which fault it was: dns connect timeout tls, or broken. */
 const char *transfer_fault(CURLcode code);

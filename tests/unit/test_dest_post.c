@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -207,6 +208,32 @@ test_post_outcomes(void **state)
 	route.url = tls;
 	tries_try(&bench, &route);
 	tries_expect(&bench, DEST_RETRY, "tls");
+	tries_close(&bench);
+	server_close(&server);
+}
+
+/* The server closes a connection that is kept for the next exchange: it is said
+ * once, and the next one has another. */
+static void
+test_post_closed(void **state)
+{
+	struct config_route route = {
+	    .dest = CONFIG_DEST_POST, .timeout_ms = 10000};
+	struct pollfd fd = {.events = POLLIN};
+	static struct server server;
+	struct tries bench;
+
+	(void)state;
+	server_open(&server);
+	tries_open(&bench, CONFIG_DEST_POST);
+	fd.fd = exchanges_fd(bench.exchanges);
+	for (int i = 0; i < 3; i++) {
+		post(&bench, &route, &server, "/ok");
+		tries_expect(&bench, DEST_DELIVERED, "ok");
+		assert_int_equal(poll(&fd, 1, 10000), 1);
+		exchanges_run(bench.exchanges);
+		assert_int_equal(poll(&fd, 1, 0), 0);
+	}
 	tries_close(&bench);
 	server_close(&server);
 }
@@ -442,6 +469,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_post_outcomes),
+	    cmocka_unit_test(test_post_closed),
 	    cmocka_unit_test(test_post_retry_after),
 	    cmocka_unit_test(test_post_limits),
 	    cmocka_unit_test(test_post_request),

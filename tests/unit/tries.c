@@ -1,5 +1,6 @@
 #include "tries.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +31,8 @@ tries_open(struct tries *bench, enum config_dest kind)
 	    .arg = bench};
 	assert_non_null(bench->context.spawn);
 	assert_non_null(bench->context.multi);
+	bench->exchanges = exchanges_open(bench->context.multi);
+	assert_non_null(bench->exchanges);
 	bench->dest = bench->ops->open(&bench->context);
 	assert_non_null(bench->dest);
 }
@@ -38,6 +41,7 @@ void
 tries_close(struct tries *bench)
 {
 	bench->ops->close(bench->dest);
+	exchanges_close(bench->exchanges);
 	curl_multi_cleanup(bench->context.multi);
 	spawn_close(bench->context.spawn);
 	free(bench->output);
@@ -48,14 +52,18 @@ void
 tries_wait(struct tries *bench, unsigned n)
 {
 	int64_t until = clock_boot_ms() + 30000;
-	struct curl_waitfd fd = {
-	    .fd = spawn_fd(bench->context.spawn), .events = CURL_WAIT_POLLIN};
-	int running;
+	struct pollfd fds[] = {
+	    {.fd = spawn_fd(bench->context.spawn), .events = POLLIN},
+	    {.fd = exchanges_fd(bench->exchanges), .events = POLLIN},
+	};
+	int64_t wait_ms;
 
 	while (bench->done < n) {
 		assert_true(clock_boot_ms() < until);
-		curl_multi_poll(bench->context.multi, &fd, 1, 1000, NULL);
-		curl_multi_perform(bench->context.multi, &running);
+		wait_ms = exchanges_due_ms(bench->exchanges) - clock_boot_ms();
+		wait_ms = wait_ms < 1000 ? wait_ms : 1000;
+		(void)poll(fds, 2, wait_ms > 0 ? (int)wait_ms : 0);
+		exchanges_run(bench->exchanges);
 		if (bench->ops->ready != NULL)
 			bench->ops->ready(bench->dest);
 		assert_int_equal(spawn_pump(bench->context.spawn), 0);

@@ -8,9 +8,11 @@
 #define TESTS_UNIT_TRIES_H
 
 #include "../../worker/dest.h"
+#include "../../worker/exchanges.h"
 
 struct tries {
 	struct dest_context context;
+	struct exchanges *exchanges;
 	const struct dest_ops *ops;
 	struct dest *dest;
 	unsigned done;
