@@ -104,6 +104,7 @@ $O/schemes_conf.o $O/samples_json.o:
 UNIT := $(patsubst tests/unit/%.c,$O/tests/unit/%,$(wildcard tests/unit/test_*.c))
 TOOLS := $(patsubst tests/tool/%.c,$O/tests/tool/%,$(wildcard tests/tool/*.c))
 UNIT_OBJS := $O/tests/unit/support.o $O/tests/unit/requests.o \
+	$O/tests/unit/booked.o $O/tests/unit/landed.o $O/tests/unit/platter.o \
 	$O/tests/unit/played.o $O/tests/unit/graves.o \
 	$O/tests/unit/stage.o $O/tests/unit/stores.o $O/tests/unit/tries.o \
 	$O/tests/unit/vectors.o \

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-static const char magic[8] = "gaffjrn1";
+static const char magic[8] = "gaffjrn2";
 
 static size_t
 bare_size(size_t n, size_t bytes)

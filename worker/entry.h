@@ -23,6 +23,10 @@ struct entry_head {
 	uint8_t check[16]; /* of SHA-256 over all behind it but the padding */
 	uint64_t store;
 	uint64_t first; /* number of its first frame */
+	/* All frames of these numbers were on the disk, or in the store, when
+	 * it was made: one of them that is missing is lost. */
+	uint64_t synced_from;
+	uint64_t synced_to;
 	uint32_t n;
 	uint32_t bytes; /* of the frames */
 };
@@ -30,8 +34,8 @@ struct entry_head {
 /* With all that is before and behind the frames. */
 size_t entry_size(size_t n, size_t bytes);
 
-/* Write an entry to `p`, which has room for it: `head` says store and first,
- * and gets the rest.  Its size, or 0: no digest. */
+/* Write an entry to `p`, which has room for it: `head` says store, first and
+ * synced, and gets the rest.  Its size, or 0: no digest. */
 size_t entry_make(struct keys_hasher *hasher, struct entry_head *head,
     const struct journal_frame *frames, size_t n, unsigned char *p);
 

@@ -1,10 +1,7 @@
-#include "landing.h"
-
 #include <sys/eventfd.h>
 
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,81 +9,25 @@
 #include "../shared/clock.h"
 #include "../shared/log.h"
 #include "../shared/zsock.h"
-#include "acks.h"
-#include "keys.h"
+#include "landing_impl.h"
 #include "relay.h"
 
 #define INNER "inproc://landing"
 
 enum {
-	BATCH = JOURNAL_FRAMES,
-	AT_ONCE = 256, /* messages relayed in a turn */
+	AT_ONCE = 256,         /* messages relayed in a turn */
+	BATCH_BYTES = 1 << 20, /* or one frame more, taken in at once */
 };
 
-/* A frame on its way to the store's thread. */
-struct slot {
-	zmq_msg_t message;
-	uint64_t number; /* in the journal; 0: not there */
-};
-
-/* What came in at once. */
-struct batch {
-	struct slot slots[BATCH];
-	size_t n;
-	size_t bytes;
-	bool lands[BATCH];
-	struct journal_frame frames[BATCH]; /* those that land */
-	struct acks_item acks[BATCH];
-	size_t n_landing;
-	size_t landing_bytes;
-};
-
-/* What both threads look at, under the lock. */
-struct shared {
-	struct slot ring[LANDING_EVENTS];
-	uint64_t came;
-	uint64_t taken;
-	uint64_t gone;
-	size_t held_bytes;
-	uint64_t upto;
-	bool hold;
-	bool waiting; /* for room */
-	bool draining;
-	bool drained;
-	bool scrub;
-	int scrubbed; /* 1: not yet */
-	bool quit;
-	bool failed;
-	struct landing_counts counts;
-};
-
-struct landing {
-	struct landing_options o;
-	pthread_t thread;
-	bool started;
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	int wake_fd; /* the other thread wants something */
-	void *inner; /* the thread's end */
-	void *outer; /* the other's */
-	struct shared s;
-	/* -- the thread's own -- */
-	struct keys_hasher *hasher;
-	struct batch batch;
-	bool left; /* an earlier life left some to be handed over */
-	uint64_t again;
-	/* as of the last look at what is shared */
-	size_t room; /* frames that may be taken in */
-	size_t room_bytes;
-	bool hold;
-	bool draining;
-};
+_Static_assert(BATCH_BYTES + 2 * JOURNAL_FRAME_BYTES <= JOURNAL_ENTRY,
+    "all of a batch is in one entry");
 
 /* ---- the way to the store's thread ---- */
 
 static void
 fail(struct landing *l)
 {
+	l->failed = true;
 	(void)pthread_mutex_lock(&l->lock);
 	l->s.failed = true;
 	(void)pthread_cond_broadcast(&l->changed);
@@ -94,10 +35,28 @@ fail(struct landing *l)
 	l->o.wake(l->o.arg);
 }
 
+/* Up to where they may be taken, under the lock.  Whether that is new. */
+static bool
+release(struct landing *l)
+{
+	uint64_t ready = l->s.came;
+
+	for (size_t i = 0; i < JOURNAL_FLIGHTS; i++)
+		if (l->flights[i].n > 0 && l->flights[i].place < ready)
+			ready = l->flights[i].place;
+	if (ready == l->s.ready)
+		return false;
+	l->s.ready = ready;
+	(void)pthread_cond_broadcast(&l->changed);
+	return true;
+}
+
+/* They have come in this order. */
 static void
 hand_over(struct landing *l, struct slot *slots, size_t n)
 {
-	struct shared *s = &l->s;
+	struct landing_shared *s = &l->s;
+	bool some;
 
 	(void)pthread_mutex_lock(&l->lock);
 	for (size_t i = 0; i < n; i++) {
@@ -110,8 +69,10 @@ hand_over(struct landing *l, struct slot *slots, size_t n)
 		if (to->number == 0)
 			s->counts.store++;
 	}
+	some = release(l);
 	(void)pthread_mutex_unlock(&l->lock);
-	l->o.wake(l->o.arg);
+	if (some)
+		l->o.wake(l->o.arg);
 }
 
 static void
@@ -178,6 +139,7 @@ static bool
 lands(struct landing *l, zmq_msg_t *message)
 {
 	struct batch *b = &l->batch;
+	struct acks_item *item;
 	const void *p = zmq_msg_data(message);
 	size_t len = zmq_msg_size(message);
 	struct wire_target target;
@@ -192,10 +154,11 @@ lands(struct landing *l, zmq_msg_t *message)
 		l->o.journal, b->n_landing + 1, b->landing_bytes + len))
 		return false;
 	b->frames[b->n_landing] = (struct journal_frame){.p = p, .len = len};
-	b->acks[b->n_landing] = (struct acks_item){
+	item = &l->next->acks[b->n_landing];
+	*item = (struct acks_item){
 	    .ack = {.seq = target.seq, .status = WIRE_STORED, .revived = ""}};
-	memcpy(b->acks[b->n_landing].link, target.link, WIRE_LINK_LEN);
-	memcpy(b->acks[b->n_landing].ack.id, event.id, EVENT_ID_LEN);
+	memcpy(item->link, target.link, WIRE_LINK_LEN);
+	memcpy(item->ack.id, event.id, EVENT_ID_LEN);
 	b->n_landing++;
 	b->landing_bytes += len;
 	return true;
@@ -205,11 +168,13 @@ static void
 receive(struct landing *l)
 {
 	struct batch *b = &l->batch;
+	size_t bytes =
+	    l->room_bytes < BATCH_BYTES ? l->room_bytes : BATCH_BYTES;
 	uint64_t malformed = 0;
 	zmq_msg_t *message;
 
 	b->n = b->bytes = b->n_landing = b->landing_bytes = 0;
-	while (b->n < BATCH && b->n < l->room && b->bytes < l->room_bytes) {
+	while (b->n < LANDING_BATCH && b->n < l->room && b->bytes < bytes) {
 		message = &b->slots[b->n].message;
 		(void)zmq_msg_init(message);
 		if (zsock_recv(l->o.data, message, &malformed) != 0) {
@@ -222,30 +187,68 @@ receive(struct landing *l)
 	(void)pthread_mutex_lock(&l->lock);
 	l->s.counts.malformed += malformed;
 	l->hold = l->s.hold;
-	if (l->s.draining && b->n == 0)
+	if (l->s.draining && b->n == 0 && l->n_flying == 0)
 		l->s.drained = true;
 	(void)pthread_mutex_unlock(&l->lock);
 }
 
-/* To the disk, then acknowledged.  0, or -1. */
+/* To the journal.  0, or -1. */
 static int
 land(struct landing *l)
 {
 	struct batch *b = &l->batch;
-	int64_t start_us = clock_boot_us();
-	uint64_t number = journal_add(l->o.journal, b->frames, b->n_landing);
+	uint64_t number = journal_begin(l->o.journal, b->frames, b->n_landing);
 
 	if (number == 0)
 		return -1;
-	acks_send(l->o.control, l->o.boot, b->acks, b->n_landing);
+	l->next->first = number;
+	l->next->place = l->s.came;
+	l->next->n = b->n_landing;
+	l->n_flying++;
 	for (size_t i = 0; i < b->n; i++)
 		if (b->lands[i])
 			b->slots[i].number = number++;
-	(void)pthread_mutex_lock(&l->lock);
-	l->s.counts.journal += b->n_landing;
-	l->s.counts.sync_us = clock_boot_us() - start_us;
-	(void)pthread_mutex_unlock(&l->lock);
 	return 0;
+}
+
+/* ---- what is on the disk ---- */
+
+/* Its entry is: its events are acknowledged.  After a failure none is.  Whether
+ * there is more to be taken. */
+static bool
+end_flight(struct landing *l, const struct journal_end *end)
+{
+	struct landing_flight *flight = l->flights;
+	bool some;
+
+	while (flight->n == 0 || flight->first != end->first)
+		flight++;
+	l->n_flying--;
+	if (end->failed)
+		fail(l);
+	if (l->failed)
+		return false;
+	acks_send(l->o.control, l->o.boot, flight->acks, flight->n);
+	(void)pthread_mutex_lock(&l->lock);
+	l->s.counts.journal += flight->n;
+	l->s.counts.sync_us = end->took_us;
+	flight->n = 0;
+	some = release(l);
+	(void)pthread_mutex_unlock(&l->lock);
+	return some;
+}
+
+static void
+collect(struct landing *l)
+{
+	struct journal_end ends[JOURNAL_FLIGHTS];
+	size_t n = journal_ended(l->o.journal, ends);
+	bool some = false;
+
+	for (size_t i = 0; i < n; i++)
+		some |= end_flight(l, &ends[i]);
+	if (some)
+		l->o.wake(l->o.arg);
 }
 
 static void
@@ -253,6 +256,9 @@ take_in(struct landing *l)
 {
 	struct batch *b = &l->batch;
 
+	l->next = l->flights;
+	while (l->next->n > 0)
+		l->next++;
 	receive(l);
 	for (size_t i = 0; i < b->n; i++) {
 		b->slots[i].number = 0;
@@ -263,6 +269,9 @@ take_in(struct landing *l)
 	else if (b->n > 0)
 		hand_over(l, b->slots, b->n);
 	drop(b->slots, b->n);
+	/* Where the disk is quick it is there already. */
+	if (l->n_flying > 0)
+		collect(l);
 }
 
 /* ---- control ---- */
@@ -279,6 +288,8 @@ relay_both(struct landing *l)
 	/* A ROUTER drops what is for a peer that is gone. */
 	while (n < 2 * AT_ONCE && relay_one(l->inner, l->o.control, NULL))
 		n++;
+	if (malformed == 0)
+		return;
 	(void)pthread_mutex_lock(&l->lock);
 	l->s.counts.malformed += malformed;
 	(void)pthread_mutex_unlock(&l->lock);
@@ -302,7 +313,7 @@ scrub(struct landing *l)
 static bool
 look(struct landing *l)
 {
-	struct shared *s = &l->s;
+	struct landing_shared *s = &l->s;
 	size_t held;
 	bool go_on, wants_scrub;
 
@@ -325,49 +336,79 @@ look(struct landing *l)
 	return go_on;
 }
 
+/* Microseconds until something may be taken in; -1: that depends on others. */
+static int64_t
+pause_us(const struct landing *l)
+{
+	if (l->room == 0 || l->failed)
+		return -1;
+	if (l->o.journal == NULL || l->n_flying == 0)
+		return 0;
+	return journal_wait_us(l->o.journal, clock_boot_us());
+}
+
+/* Until there is something to do.  False: that cannot be told. */
+static bool
+wait_for_some(struct landing *l, bool *ended, bool *arrived)
+{
+	zmq_pollitem_t items[] = {
+	    {.socket = l->o.control,
+		.events = relay_takes(l->inner) ? ZMQ_POLLIN : 0},
+	    {.socket = l->inner, .events = ZMQ_POLLIN},
+	    {.fd = l->wake_fd, .events = ZMQ_POLLIN},
+	    {.fd = l->o.journal != NULL ? journal_fd(l->o.journal) : l->wake_fd,
+		.events = ZMQ_POLLIN},
+	    {.socket = l->o.data, .events = ZMQ_POLLIN},
+	};
+	int64_t us = pause_us(l);
+	bool takes = us == 0 && !l->left;
+	long wait_ms = us > 0 ? (long)(us + 999) / 1000 : -1;
+	uint64_t count;
+
+	if (us == 0 && (l->left || (l->draining && l->n_flying == 0)))
+		wait_ms = 0;
+	if (zmq_poll(items, takes ? 5 : 4, wait_ms) < 0 && errno != EINTR) {
+		log_error("poll_failed", log_str("error", strerror(errno)));
+		return false;
+	}
+	if (items[2].revents != 0)
+		(void)!read(l->wake_fd, &count, sizeof count);
+	*ended = l->n_flying > 0 && items[3].revents != 0;
+	*arrived = items[4].revents != 0 || l->draining;
+	return true;
+}
+
 static void *
 run(void *arg)
 {
 	struct landing *l = arg;
-	uint64_t count;
+	bool ended = false, arrived = false;
 
 	while (look(l)) {
-		zmq_pollitem_t items[] = {
-		    {.socket = l->o.control,
-			.events = relay_takes(l->inner) ? ZMQ_POLLIN : 0},
-		    {.socket = l->inner, .events = ZMQ_POLLIN},
-		    {.fd = l->wake_fd, .events = ZMQ_POLLIN},
-		    {.socket = l->o.data, .events = ZMQ_POLLIN},
-		};
-		bool takes = l->room > 0 && !l->left;
-		bool busy = l->room > 0 && (l->left || l->draining);
-
-		if (zmq_poll(items, takes ? 4 : 3, busy ? 0 : -1) < 0 &&
-		    errno != EINTR) {
-			log_error(
-			    "poll_failed", log_str("error", strerror(errno)));
+		if (!wait_for_some(l, &ended, &arrived)) {
 			fail(l);
 			break;
 		}
-		if (items[2].revents != 0)
-			(void)!read(l->wake_fd, &count, sizeof count);
+		if (ended)
+			collect(l);
 		relay_both(l);
-		if (l->left && l->room > 0)
+		if (pause_us(l) != 0)
+			continue;
+		if (l->left)
 			(void)hand_left(l);
-		else if (takes && (items[3].revents != 0 || l->draining))
+		else if (arrived || ended)
 			take_in(l);
+	}
+	while (l->n_flying > 0) {
+		struct pollfd end = {
+		    .fd = journal_fd(l->o.journal), .events = POLLIN};
+
+		(void)poll(&end, 1, -1);
+		collect(l);
 	}
 	/* What it wanted to say at last. */
 	relay_both(l);
 	return NULL;
-}
-
-static void
-wake_thread(struct landing *l)
-{
-	const uint64_t one = 1;
-
-	(void)!write(l->wake_fd, &one, sizeof one);
 }
 
 /* ---- starting and stopping ---- */
@@ -421,7 +462,7 @@ landing_start(const struct landing_options *options)
 void
 landing_stop(struct landing *l)
 {
-	struct shared *s;
+	struct landing_shared *s;
 
 	if (l == NULL)
 		return;
@@ -430,7 +471,7 @@ landing_stop(struct landing *l)
 		(void)pthread_mutex_lock(&l->lock);
 		s->quit = true;
 		(void)pthread_mutex_unlock(&l->lock);
-		wake_thread(l);
+		landing_wake(l);
 		(void)pthread_join(l->thread, NULL);
 	}
 	for (; s->taken < s->came; s->taken++)
@@ -446,137 +487,4 @@ landing_stop(struct landing *l)
 	(void)pthread_cond_destroy(&l->changed);
 	(void)pthread_mutex_destroy(&l->lock);
 	free(l);
-}
-
-/* ---- for the store's thread ---- */
-
-void *
-landing_control(const struct landing *l)
-{
-	return l->outer;
-}
-
-bool
-landing_take(struct landing *l, zmq_msg_t *message, uint64_t *number)
-{
-	struct shared *s = &l->s;
-	struct slot *slot;
-	bool some;
-
-	(void)pthread_mutex_lock(&l->lock);
-	some = s->taken < s->came;
-	if (some) {
-		slot = &s->ring[s->taken++ % LANDING_EVENTS];
-		(void)zmq_msg_move(message, &slot->message);
-		*number = slot->number;
-	}
-	(void)pthread_mutex_unlock(&l->lock);
-	return some;
-}
-
-void
-landing_done(struct landing *l, size_t frames, size_t bytes, uint64_t upto)
-{
-	struct shared *s = &l->s;
-	bool wake;
-
-	(void)pthread_mutex_lock(&l->lock);
-	s->gone += frames;
-	s->held_bytes -= bytes;
-	if (upto > s->upto)
-		s->upto = upto;
-	wake = s->waiting;
-	(void)pthread_mutex_unlock(&l->lock);
-	if (wake)
-		wake_thread(l);
-}
-
-static uint64_t
-look_at(struct landing *l, const uint64_t *number)
-{
-	uint64_t value;
-
-	(void)pthread_mutex_lock(&l->lock);
-	value = *number;
-	(void)pthread_mutex_unlock(&l->lock);
-	return value;
-}
-
-uint64_t
-landing_came(struct landing *l)
-{
-	return look_at(l, &l->s.came);
-}
-
-uint64_t
-landing_gone(struct landing *l)
-{
-	return look_at(l, &l->s.gone);
-}
-
-static bool
-is_so(struct landing *l, const bool *flag)
-{
-	bool value;
-
-	(void)pthread_mutex_lock(&l->lock);
-	value = *flag;
-	(void)pthread_mutex_unlock(&l->lock);
-	return value;
-}
-
-static void
-say(struct landing *l, bool *flag, bool value)
-{
-	(void)pthread_mutex_lock(&l->lock);
-	*flag = value;
-	(void)pthread_mutex_unlock(&l->lock);
-}
-
-void
-landing_hold(struct landing *l, bool hold)
-{
-	say(l, &l->s.hold, hold);
-}
-
-void
-landing_drain(struct landing *l)
-{
-	say(l, &l->s.draining, true);
-	wake_thread(l);
-}
-
-bool
-landing_drained(struct landing *l)
-{
-	return is_so(l, &l->s.drained);
-}
-
-bool
-landing_failed(struct landing *l)
-{
-	return is_so(l, &l->s.failed);
-}
-
-int
-landing_scrub(struct landing *l)
-{
-	int result;
-
-	say(l, &l->s.scrub, true);
-	wake_thread(l);
-	(void)pthread_mutex_lock(&l->lock);
-	while (l->s.scrub && !l->s.failed)
-		(void)pthread_cond_wait(&l->changed, &l->lock);
-	result = l->s.scrub ? -1 : l->s.scrubbed;
-	(void)pthread_mutex_unlock(&l->lock);
-	return result;
-}
-
-void
-landing_count(struct landing *l, struct landing_counts *counts)
-{
-	(void)pthread_mutex_lock(&l->lock);
-	*counts = l->s.counts;
-	(void)pthread_mutex_unlock(&l->lock);
 }

@@ -6,7 +6,8 @@
  * larger and slower, gets it afterwards.  What may be a copy, is large, or
  * finds no room in the journal is acknowledged by the store's thread, as is
  * everything while the store has no room.  All frames reach that thread in the
- * order they came in, events of an earlier life that the store has not first.
+ * order they came in, events of an earlier life that the store has not first;
+ * each waits there for entries of the journal before it that are being written.
  *
  * At most LANDING_EVENTS and LANDING_BYTES (or one frame) are held by that
  * thread; beyond that nothing is read, and gateways wait.
@@ -70,6 +71,9 @@ landing_take(struct landing *landing, zmq_msg_t *message, uint64_t *number);
  * store. */
 void landing_done(
     struct landing *landing, size_t frames, size_t bytes, uint64_t upto);
+/* Waits until what has come so far may be taken, or it failed.  How many that
+ * are, of all that came. */
+uint64_t landing_settle(struct landing *landing);
 /* Frames that have come, and those of them that are done. */
 uint64_t landing_came(struct landing *landing);
 uint64_t landing_gone(struct landing *landing);

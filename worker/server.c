@@ -189,7 +189,7 @@ serve_round(struct server *s, bool at_once)
 void
 server_catch_up(struct server *s)
 {
-	uint64_t came = landing_came(s->landing);
+	uint64_t came = landing_settle(s->landing);
 
 	while (!s->failed && landing_gone(s->landing) < came)
 		if (!serve_round(s, true))
