@@ -1,7 +1,9 @@
 #include "post_headers.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -10,26 +12,28 @@
 #include "../shared/pattern.h"
 
 /* Never handed on: hop by hop, set by the transfer itself, or asking for an
- * answer that we would have to unpack. */
+ * answer that we would have to unpack.  In order. */
 static const char *const never[] = {
+    "accept-encoding",
     "connection",
+    "content-length",
+    "content-type",
+    "expect",
+    "host",
     "keep-alive",
-    "proxy-connection",
     "proxy-authenticate",
     "proxy-authorization",
+    "proxy-connection",
     "te",
     "trailer",
     "transfer-encoding",
     "upgrade",
-    "host",
-    "content-length",
-    "content-type",
-    "expect",
-    "accept-encoding",
 };
 
 struct list {
 	struct curl_slist *items;
+	struct curl_slist *last;
+	struct buf line; /* the one being made */
 	bool failed;
 };
 
@@ -61,7 +65,9 @@ has(const struct list *list, const char *name)
 	const struct curl_slist *item;
 
 	for (item = list->items; item != NULL; item = item->next)
-		if (strncasecmp(item->data, name, len) == 0 &&
+		if (tolower((unsigned char)item->data[0]) ==
+			tolower((unsigned char)name[0]) &&
+		    strncasecmp(item->data, name, len) == 0 &&
 		    (item->data[len] == ':' || item->data[len] == ';'))
 			return true;
 	return false;
@@ -73,11 +79,15 @@ append(struct list *list, const char *line)
 	struct curl_slist *items = NULL;
 
 	if (line != NULL)
-		items = curl_slist_append(list->items, line);
-	if (items == NULL)
+		items = curl_slist_append(list->last, line);
+	if (items == NULL) {
 		list->failed = true;
-	else
+	} else if (list->last == NULL) {
 		list->items = items;
+		list->last = items;
+	} else {
+		list->last = list->last->next;
+	}
 }
 
 /* One header, unless it cannot be sent.  libcurl wants "name;" for an empty
@@ -85,15 +95,15 @@ append(struct list *list, const char *line)
 static void
 add(struct list *list, const char *name, const char *value)
 {
-	struct buf line = {0};
+	struct buf *line = &list->line;
 
 	if (!is_name(name) || !is_value(value, strlen(value)))
 		return;
-	(void)buf_add_str(&line, name);
-	(void)buf_add_str(&line, value[0] == '\0' ? ";" : ": ");
-	(void)buf_add_str(&line, value);
-	append(list, buf_str(&line));
-	buf_clear(&line);
+	buf_reset(line);
+	(void)buf_add_str(line, name);
+	(void)buf_add_str(line, value[0] == '\0' ? ";" : ": ");
+	(void)buf_add_str(line, value);
+	append(list, buf_str(line));
 }
 
 static void
@@ -186,14 +196,20 @@ sign(struct list *list, const struct config_route *route,
 	return result;
 }
 
+static int
+compare(const void *name, const void *of)
+{
+	return strcasecmp(name, *(const char *const *)of);
+}
+
 static bool
 is_forwarded(const struct config_route *route, const char *name)
 {
 	const char *by;
 
-	for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++)
-		if (strcasecmp(name, never[i]) == 0)
-			return false;
+	if (bsearch(name, never, sizeof(never) / sizeof(never[0]),
+		sizeof(never[0]), compare) != NULL)
+		return false;
 	return pattern_list_match(
 	    route->forward.items, route->forward.n, name, false, &by);
 }
@@ -244,6 +260,7 @@ post_headers(const struct config_route *route,
 		list.failed = true;
 	add_own(&list, delivery, now_ms);
 	add_stored(&list, route, delivery->event);
+	buf_clear(&list.line);
 	if (!list.failed)
 		return list.items;
 	curl_slist_free_all(list.items);

@@ -153,9 +153,13 @@ static const char *const texts[SQL__MAX] = {
     [SQL_DELIVERY_NEWEST] =
 	"SELECT route, replay, state, first_at, died_at FROM delivery "
 	"WHERE event = ?1 ORDER BY route, replay",
-    [SQL_DELIVERY_DUE] = "SELECT event, replay FROM delivery WHERE route = ?1 "
-			 "AND due BETWEEN ?2 AND ?3 AND " DUE_STATES
-			 " ORDER BY due, event, replay LIMIT ?4",
+    /* With all that a claim needs: one statement for all it takes. */
+    [SQL_DELIVERY_DUE] =
+	"SELECT " EVENT_HEAD ", body, event, replay, state, attempt, "
+	"first_at, paused_ms, reason, attempts "
+	"FROM delivery LEFT JOIN event ON seq = event "
+	"WHERE route = ?1 AND due BETWEEN ?2 AND ?3 AND " DUE_STATES
+	" ORDER BY due, event, replay LIMIT ?4",
     [SQL_DELIVERY_NEXT] =
 	"SELECT due FROM delivery WHERE route = ?1 AND " DUE_STATES
 	" ORDER BY due LIMIT 1",
@@ -174,6 +178,10 @@ static const char *const texts[SQL__MAX] = {
 	"UPDATE delivery SET state = ?4, open = ?5, due = ?6, attempt = ?7, "
 	"first_at = ?8, died_at = ?9, aged = ?10, reason = ?11, "
 	"attempts = ?12" ONE_DELIVERY,
+    /* What ends well at once, most often: the row need not be read. */
+    [SQL_DELIVERY_OK] =
+	"UPDATE delivery SET state = 4, open = 0, aged = ?4, reason = NULL, "
+	"attempts = ?5" ONE_DELIVERY " AND state = 1 AND attempts IS NULL",
     [SQL_DELIVERY_AGED] =
 	"SELECT event, route, state, open, aged FROM delivery "
 	"WHERE event > ?1 AND event <= ?2 ORDER BY event LIMIT ?3",

@@ -310,6 +310,8 @@ struct store_sqlite_ending {
 	const char *attempts;
 };
 
+/* A column's text, or NULL. */
+const char *store_sqlite_text(sqlite3_stmt *statement, int column);
 /* STORE_NONE when there is no such delivery; else the caller resets
  * row->statement. */
 enum store_result store_sqlite_row_get(struct store *store,
@@ -362,6 +364,8 @@ bool store_sqlite_event(
 /* A copy of an event; STORE_NONE when there is none.  *damaged, logged. */
 enum store_result store_sqlite_event_copy(
     struct store *store, int64_t seq, struct event **event, bool *damaged);
+/* Log that there is none. */
+void store_sqlite_event_missing(int64_t seq);
 enum store_result
 store_sqlite_unrouted(struct store *store, struct store_unrouted *page);
 enum store_result store_sqlite_show(struct store *store,

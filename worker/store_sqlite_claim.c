@@ -48,30 +48,96 @@ new_delivery(const struct store_sqlite_key *key, const char *route,
 	return NULL;
 }
 
+/* -- what is due -- */
+
+enum { DELIVERY_COLUMN = 19 }; /* of SQL_DELIVERY_DUE, behind the event's */
+
+struct due {
+	struct store_sqlite_key key;
+	struct store_sqlite_row row; /* without its texts */
+	bool claimed;                /* else its event is damaged, or … */
+	bool missing;
+};
+
+/* What a claim finds; it changes no rows while it reads them. */
+struct found {
+	struct store *store;
+	const struct store_sqlite_route *route;
+	struct due *list;
+	size_t n;
+	size_t max;
+	size_t bytes;
+	struct store_delivery **tail; /* of those claimed */
+};
+
+static enum store_result
+read_due(struct found *found, sqlite3_stmt *s, struct due *due)
+{
+	struct store_delivery *d;
+	struct event event;
+
+	*due = (struct due){
+	    .key = {sqlite3_column_int64(s, DELIVERY_COLUMN), found->route->id,
+		sqlite3_column_int64(s, DELIVERY_COLUMN + 1)},
+	    .row = {.state = (enum delivery_state)sqlite3_column_int(
+			s, DELIVERY_COLUMN + 2),
+		.attempt = sqlite3_column_int64(s, DELIVERY_COLUMN + 3),
+		.first_at = sqlite3_column_int64(s, DELIVERY_COLUMN + 4),
+		.paused_ms = sqlite3_column_int64(s, DELIVERY_COLUMN + 5),
+		.reason = store_sqlite_text(s, DELIVERY_COLUMN + 6),
+		.attempts = store_sqlite_text(s, DELIVERY_COLUMN + 7)},
+	    .missing = sqlite3_column_type(s, 0) == SQLITE_NULL};
+	if (due->missing || !store_sqlite_event(found->store, s, &event, true))
+		return STORE_OK;
+	d = new_delivery(&due->key, found->route->name, &due->row);
+	if (d == NULL || (d->event = event_copy(&event)) == NULL) {
+		store_delivery_free(d);
+		return STORE_FULL;
+	}
+	*found->tail = d;
+	found->tail = &d->next;
+	found->bytes += event.body_len;
+	d->attempt++;
+	d->first_at_ms = unpaused_first(
+	    found->route, &due->row, store_sqlite_clock(found->store));
+	due->claimed = true;
+	return STORE_OK;
+}
+
+/* Those due in a span of time. */
+static enum store_result
+find_between(struct found *found, int64_t from, int64_t to)
+{
+	sqlite3_stmt *s = sql_bind(&found->store->sql, SQL_DELIVERY_DUE, "iiii",
+	    found->route->id, from, to, (int64_t)(found->max - found->n));
+	enum store_result result = STORE_OK;
+
+	while (found->bytes < STORE_CLAIM_BYTES && sql_row(s, &result)) {
+		result = read_due(found, s, &found->list[found->n]);
+		if (result != STORE_OK)
+			break;
+		found->n++;
+	}
+	sqlite3_reset(s);
+	return result;
+}
+
 /* The due deliveries of a route, oldest first, those of a clock that was ahead
  * last. */
 static enum store_result
-find_due(struct store *store, int64_t route, const struct store_claim *what,
-    struct store_sqlite_key keys[STORE_CLAIM_MAX], size_t *found)
+find_due(struct found *found, const struct store_claim *what)
 {
-	size_t n = what->n < STORE_CLAIM_MAX ? what->n : STORE_CLAIM_MAX;
-	int64_t far = what->horizon_ms < INT64_MAX - what->now_ms
-			  ? what->now_ms + what->horizon_ms
-			  : INT64_MAX;
-	enum store_result result;
+	enum store_result result = find_between(found, INT64_MIN, what->now_ms);
 
-	*found = 0;
-	result = store_sqlite_list_keys(
-	    sql_bind(&store->sql, SQL_DELIVERY_DUE, "iiii", route, INT64_MIN,
-		what->now_ms, (int64_t)n),
-	    route, keys, found);
-	if (result != STORE_OK || *found == n || far == INT64_MAX)
-		return result;
-	return store_sqlite_list_keys(
-	    sql_bind(&store->sql, SQL_DELIVERY_DUE, "iiii", route, far + 1,
-		INT64_MAX, (int64_t)(n - *found)),
-	    route, keys, found);
+	if (result == STORE_OK && found->n < found->max &&
+	    found->bytes < STORE_CLAIM_BYTES &&
+	    what->horizon_ms < INT64_MAX - what->now_ms)
+		result = find_between(
+		    found, what->now_ms + what->horizon_ms + 1, INT64_MAX);
+	return result;
 }
+
+/* -- claiming -- */
 
 /* A delivery whose event cannot be trusted ends here.  Without any event there
  * is nothing a dead letter could hold. */
@@ -101,62 +167,37 @@ give_up_damaged(struct store *store, const struct store_sqlite_key *key,
 }
 
 static enum store_result
-start(struct store *store, const struct store_sqlite_route *route,
-    const struct store_sqlite_key *key, struct store_sqlite_row *row,
-    int64_t now_ms)
+give_up(struct store *store, const struct due *due, int64_t now_ms)
 {
+	struct store_sqlite_row row;
+	enum store_result result = store_sqlite_row_get(store, &due->key, &row);
+
+	if (result != STORE_OK)
+		return result;
+	if (due->missing)
+		store_sqlite_event_missing(due->key.seq);
+	result = give_up_damaged(store, &due->key, &row, due->missing, now_ms);
+	sqlite3_reset(row.statement);
+	return result;
+}
+
+static enum store_result
+start(struct store *store, const struct store_sqlite_route *route,
+    const struct due *due, int64_t now_ms)
+{
+	const struct store_sqlite_row *row = &due->row;
 	bool first = row->first_at == 0;
 	enum store_result result;
 
 	result = sql_run(sql_bind(&store->sql, SQL_DELIVERY_CLAIM, "iiiiiii",
-	    key->seq, key->route, key->replay, now_ms, row->attempt + 1,
-	    first ? now_ms : row->first_at,
+	    due->key.seq, due->key.route, due->key.replay, now_ms,
+	    row->attempt + 1, first ? now_ms : row->first_at,
 	    first ? route->paused_ms : row->paused_ms));
 	if (result != STORE_OK)
 		return result;
-	store_sqlite_count(store, key->route, (unsigned)row->state, -1);
-	store_sqlite_count(store, key->route, DELIVERY_RUNNING, 1);
+	store_sqlite_count(store, due->key.route, (unsigned)row->state, -1);
+	store_sqlite_count(store, due->key.route, DELIVERY_RUNNING, 1);
 	return STORE_OK;
-}
-
-/* One due delivery; *out stays NULL when its event is damaged. */
-static enum store_result
-claim_one(struct store *store, const struct store_sqlite_route *route,
-    const struct store_sqlite_key *key, int64_t now_ms,
-    struct store_delivery **out)
-{
-	struct store_sqlite_row row = {0};
-	struct event *event = NULL;
-	struct store_delivery *d = NULL;
-	bool damaged = false;
-	enum store_result result = store_sqlite_row_get(store, key, &row);
-
-	if (result != STORE_OK)
-		return result;
-	result = store_sqlite_event_copy(store, key->seq, &event, &damaged);
-	if (result == STORE_NONE || (result == STORE_OK && damaged)) {
-		result = give_up_damaged(
-		    store, key, &row, result == STORE_NONE, now_ms);
-		goto out;
-	}
-	if (result != STORE_OK)
-		goto out;
-	d = new_delivery(key, route->name, &row);
-	result =
-	    d != NULL ? start(store, route, key, &row, now_ms) : STORE_FULL;
-	if (result != STORE_OK)
-		goto out;
-	d->attempt++;
-	d->first_at_ms = unpaused_first(route, &row, store_sqlite_clock(store));
-	d->event = event;
-	*out = d;
-	event = NULL;
-	d = NULL;
-out:
-	sqlite3_reset(row.statement);
-	store_delivery_free(d);
-	event_free(event);
-	return result;
 }
 
 static void
@@ -174,28 +215,24 @@ enum store_result
 store_sqlite_claim(struct store *store, const struct store_claim *what,
     struct store_delivery **out)
 {
-	struct store_sqlite_key keys[STORE_CLAIM_MAX];
-	const struct store_sqlite_route *route =
-	    store_sqlite_route(store, what->route);
-	struct store_delivery **tail = out;
+	struct due list[STORE_CLAIM_MAX];
+	struct found found = {.store = store,
+	    .tail = out,
+	    .route = store_sqlite_route(store, what->route),
+	    .list = list,
+	    .max = what->n < STORE_CLAIM_MAX ? what->n : STORE_CLAIM_MAX};
 	enum store_result result;
-	size_t found, bytes = 0;
 
 	*out = NULL;
 	if (!store->batch)
 		return store_sqlite_no_batch(store);
-	if (route == NULL || what->n == 0)
+	if (found.route == NULL || found.max == 0)
 		return STORE_OK;
-	result = find_due(store, route->id, what, keys, &found);
-	for (size_t i = 0;
-	     i < found && result == STORE_OK && bytes < STORE_CLAIM_BYTES;
-	     i++) {
-		result = claim_one(store, route, &keys[i], what->now_ms, tail);
-		if (*tail == NULL)
-			continue;
-		bytes += (*tail)->event->body_len;
-		tail = &(*tail)->next;
-	}
+	result = find_due(&found, what);
+	for (size_t i = 0; i < found.n && result == STORE_OK; i++)
+		result = list[i].claimed
+			     ? start(store, found.route, &list[i], what->now_ms)
+			     : give_up(store, &list[i], what->now_ms);
 	if (result != STORE_OK)
 		free_list(out);
 	return store_sqlite_end(

@@ -95,6 +95,52 @@ out:
 	return result;
 }
 
+/* The first attempt of a delivery ended well: its row need not be read.
+ * STORE_NONE: it is not such a one, or not running. */
+static enum store_result
+settle_ok(struct store *store, const struct store_sqlite_key *key,
+    const struct store_settle *settle)
+{
+	struct buf attempts = {0};
+	enum store_result result = STORE_FULL;
+
+	if (settle->state != DELIVERY_DELIVERED || settle->attempt == NULL)
+		return STORE_NONE;
+	if (attempts_add(&attempts, NULL, settle->attempt) != 0)
+		goto out;
+	result = sql_run(sql_bind(&store->sql, SQL_DELIVERY_OK, "iiiit",
+	    key->seq, key->route, key->replay, store_sqlite_clock(store),
+	    buf_str(&attempts)));
+	if (result == STORE_OK && sqlite3_changes(store->db) == 0)
+		result = STORE_NONE;
+	if (result != STORE_OK)
+		goto out;
+	store_sqlite_count(store, key->route, DELIVERY_RUNNING, -1);
+	store_sqlite_count(store, key->route, DELIVERY_DELIVERED, 1);
+	result = keep_output(store, key, settle->attempt);
+out:
+	buf_clear(&attempts);
+	return result;
+}
+
+/* Whatever it is now and becomes. */
+static enum store_result
+settle_any(struct store *store, const struct store_sqlite_key *key,
+    const struct store_settle *settle)
+{
+	struct store_sqlite_row row;
+	enum store_result result = store_sqlite_row_get(store, key, &row);
+
+	if (result != STORE_OK)
+		return result;
+	if (row.state == DELIVERY_RUNNING || row.state == DELIVERY_CANCELLED)
+		result = settle_row(store, key, &row, settle);
+	else
+		result = STORE_NONE;
+	sqlite3_reset(row.statement);
+	return result;
+}
+
 enum store_result
 store_sqlite_settle(struct store *store, const struct store_settle *settle)
 {
@@ -103,24 +149,21 @@ store_sqlite_settle(struct store *store, const struct store_settle *settle)
 	struct store_sqlite_key key = {
 	    .seq = settle->seq, .replay = settle->replay};
 	enum store_result result = STORE_NONE;
-	struct store_sqlite_row row = {0};
 
 	if (!store->batch)
 		return store_sqlite_no_batch(store);
 	if (route != NULL) {
 		key.route = route->id;
-		result = store_sqlite_row_get(store, &key, &row);
+		result = settle_ok(store, &key, settle);
+		if (result == STORE_NONE)
+			result = settle_any(store, &key, settle);
 	}
-	if (result == STORE_OK &&
-	    (row.state == DELIVERY_RUNNING || row.state == DELIVERY_CANCELLED))
-		result = settle_row(store, &key, &row, settle);
-	else if (result == STORE_OK || result == STORE_NONE) {
+	if (result == STORE_NONE) {
 		log_warn("settle_ignored", log_int("seq", settle->seq),
 		    log_str("route", settle->route),
 		    log_int("replay", settle->replay));
 		result = STORE_OK;
 	}
-	sqlite3_reset(row.statement);
 	return store_sqlite_end(store, result);
 }
 

@@ -336,6 +336,10 @@ store_sqlite_open(const struct store_options *options)
 
 	if (store == NULL)
 		return NULL;
+	/* Counts in a process that has not used it yet: one thread uses it, so
+	 * no locks, and nobody asks how much memory it has. */
+	(void)sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
+	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	store->config = options->config;
 	store->revive_after_ms = options->revive_after_ms;
 	store->revive_arg = options->arg;

@@ -87,6 +87,13 @@ store_sqlite_event(
 	return whole;
 }
 
+void
+store_sqlite_event_missing(int64_t seq)
+{
+	log_error("event_missing", log_int("seq", seq),
+	    log_str("hint", "the store is damaged; check the disk"));
+}
+
 enum store_result
 store_sqlite_event_copy(
     struct store *store, int64_t seq, struct event **out, bool *damaged)
@@ -98,8 +105,7 @@ store_sqlite_event_copy(
 	if (!sql_row(row, &result)) {
 		if (result != STORE_OK)
 			return result;
-		log_error("event_missing", log_int("seq", seq),
-		    log_str("hint", "the store is damaged; check the disk"));
+		store_sqlite_event_missing(seq);
 		return STORE_NONE;
 	}
 	*damaged = !store_sqlite_event(store, row, &event, true);

@@ -1,7 +1,7 @@
 #include "store_sqlite.h"
 
-static const char *
-text_at(sqlite3_stmt *statement, int column)
+const char *
+store_sqlite_text(sqlite3_stmt *statement, int column)
 {
 	return (const char *)sqlite3_column_text(statement, column);
 }
@@ -24,8 +24,8 @@ store_sqlite_row_get(struct store *store, const struct store_sqlite_key *key,
 	    .first_at = sqlite3_column_int64(s, 3),
 	    .paused_ms = sqlite3_column_int64(s, 4),
 	    .died_at = sqlite3_column_int64(s, 5),
-	    .reason = text_at(s, 6),
-	    .attempts = text_at(s, 7),
+	    .reason = store_sqlite_text(s, 6),
+	    .attempts = store_sqlite_text(s, 7),
 	};
 	return STORE_OK;
 }
