@@ -43,10 +43,11 @@ struct list {
 static bool
 is_name(const char *name)
 {
-	return *name != '\0' &&
-	       name[strspn(name, "abcdefghijklmnopqrstuvwxyz"
-				 "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				 "0123456789!#$%&'*+-.^_`|~")] == '\0';
+	const unsigned char *p = (const unsigned char *)name;
+
+	while (isalnum(*p) || (*p != '\0' && strchr("!#$%&'*+-.^_`|~", *p)))
+		p++;
+	return p != (const unsigned char *)name && *p == '\0';
 }
 
 /* Nothing that could end the line or the text. */
@@ -239,22 +240,23 @@ cut(char *p)
 static bool
 cut_plain(char *json, struct pair pairs[PAIRS_MAX], size_t *n)
 {
-	char *at = json + 1;
+	char *at = json;
 
-	if (json[0] != '{' || strchr(json, '\\') != NULL)
+	*n = 0;
+	if (strchr(json, '\\') != NULL)
 		return false;
-	for (*n = 0; *n < PAIRS_MAX && *at == '"'; ++*n) {
-		pairs[*n].name = at + 1;
-		at = cut(at + 1);
+	while (*n < PAIRS_MAX && *at == (*n == 0 ? '{' : ',') && at[1] == '"') {
+		pairs[*n].name = at + 2;
+		at = cut(at + 2);
 		if (at == NULL || at[0] != ':' || at[1] != '"')
 			return false;
 		pairs[*n].value = at + 2;
 		at = cut(at + 2);
 		if (at == NULL)
 			return false;
-		at += at[0] == ',' && at[1] == '"';
+		++*n;
 	}
-	return strcmp(at, "}") == 0;
+	return *n > 0 && strcmp(at, "}") == 0;
 }
 
 static void

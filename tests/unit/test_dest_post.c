@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../../shared/clock.h"
+#include "../../worker/post_headers.h"
 #include "support.h"
 #include "tries.h"
 
@@ -333,6 +334,66 @@ test_post_request(void **state)
 	unsetenv("ALL_PROXY");
 }
 
+/* The headers of a delivery whose event has these stored, a line each. */
+static void
+headers_of(const char *stored, struct buf *out)
+{
+	const struct config_route route = {.dest = CONFIG_DEST_POST};
+	struct store_delivery *delivery = tries_delivery("", 0);
+	char error[POST_HEADERS_ERROR_SIZE];
+	struct event *event = delivery->event, changed = *event;
+	struct curl_slist *list;
+
+	changed.headers = stored;
+	delivery->event = event_copy(&changed);
+	event_free(event);
+	list = post_headers(&route, delivery, 1000, error);
+	assert_non_null(list);
+	for (struct curl_slist *item = list; item != NULL; item = item->next)
+		buf_printf(out, "%s\n", item->data);
+	curl_slist_free_all(list);
+	store_delivery_free(delivery);
+}
+
+/* Headers as gateways write them are cut, others are parsed: the same comes
+ * out. */
+static void
+test_post_plain(void **state)
+{
+	static const char *const stored[] = {
+	    "{}",
+	    "{\"x-one\":\"1\"}",
+	    "{\"x-one\":\"1, 2\",\"x-empty\":\"\",\"host\":\"evil\","
+	    "\"Host\":\"evil\",\"webhook-id\":\"spoofed\",\"te\":\"x\","
+	    "\"x bad\":\"1\",\"\":\"1\",\"upgrade\":\"h2\","
+	    "\"x-two\":\"{\"}",
+	    "{\"x-one\":\"1\",\"x-two\":[\"a\",\"b\"],\"x-n\":1}",
+	    "{\"x-one\":{\"x-in\":\"1\"},\"x-two\":\"2\"}",
+	    "{\"x-one\" : \"1\"}",
+	    "{\"x-one\":\"1\"",
+	    "{\"x-one\":\"1\"\"x-two\":\"2\"}",
+	    "{\"x-one\":\"1",
+	    "{\"x-one",
+	    "",
+	};
+	struct buf plain = {0}, parsed = {0};
+	char blank[512];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(stored) / sizeof(stored[0]); i++) {
+		snprintf(blank, sizeof(blank), " %s", stored[i]);
+		headers_of(stored[i], &plain);
+		headers_of(blank, &parsed);
+		assert_string_equal(buf_str(&plain), buf_str(&parsed));
+	}
+	support_contains(buf_str(&plain), "\nx-one: 1, 2\nx-empty;\n");
+	support_contains(buf_str(&plain), "\nx-two: {\n");
+	assert_null(strstr(buf_str(&plain), "evil"));
+	assert_null(strstr(buf_str(&plain), "spoofed"));
+	buf_clear(&plain);
+	buf_clear(&parsed);
+}
+
 /* The value of a header of the last request; "" when there is none. */
 static const char *
 request_header(const struct server *server, const char *name, char out[256])
@@ -473,6 +534,7 @@ main(void)
 	    cmocka_unit_test(test_post_retry_after),
 	    cmocka_unit_test(test_post_limits),
 	    cmocka_unit_test(test_post_request),
+	    cmocka_unit_test(test_post_plain),
 	    cmocka_unit_test(test_post_signed),
 	    cmocka_unit_test(test_post_cut),
 	    cmocka_unit_test(test_post_again),
