@@ -341,6 +341,8 @@ int
 landed_teardown(void **state)
 {
 	(void)state;
+	/* What waits for a test that failed goes on. */
+	platter_reset();
 	landed_stop();
 	(void)zmq_msg_close(&landed.message);
 	known_free(landed.known);

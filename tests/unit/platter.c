@@ -129,7 +129,7 @@ pwritev2(int fd, const struct iovec *parts, int n, off_t at, int flags)
 	if (error == 0 && slow)
 		last();
 	lock();
-	if (error == 0 && hold)
+	if (error == 0 && hold && platter.hold)
 		error = wait_to_be_let(at);
 	unlock();
 	if (error != 0)
