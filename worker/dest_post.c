@@ -25,6 +25,7 @@ struct attempt {
 	struct store_delivery *delivery;
 	CURL *easy;
 	char *url;
+	CURLU *parsed; /* the same, or NULL */
 	struct curl_slist *headers;
 	int64_t at_ms;
 	int64_t started_ms; /* boot clock */
@@ -137,13 +138,27 @@ judge_status(const struct attempt *attempt, long status, struct dest_outcome *o)
 
 /* ---- handles ---- */
 
+/* Parsed once, not in each exchange; what curl_url_set() does not take, libcurl
+ * judges in each. */
+static void
+set_url(struct attempt *attempt)
+{
+	attempt->parsed = curl_url();
+	if (attempt->parsed != NULL &&
+	    curl_url_set(attempt->parsed, CURLUPART_URL, attempt->url, 0) ==
+		CURLUE_OK)
+		curl_easy_setopt(attempt->easy, CURLOPT_CURLU, attempt->parsed);
+	else
+		curl_easy_setopt(attempt->easy, CURLOPT_URL, attempt->url);
+}
+
 /* What is the same in all exchanges with a URL. */
 static void
-set_options(const struct attempt *attempt)
+set_options(struct attempt *attempt)
 {
 	CURL *easy = attempt->easy;
 
-	curl_easy_setopt(easy, CURLOPT_URL, attempt->url);
+	set_url(attempt);
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
 	/* Nothing from the environment decides where the event goes. */
@@ -187,6 +202,7 @@ attempt_free(struct attempt *attempt)
 	if (attempt == NULL)
 		return;
 	curl_easy_cleanup(attempt->easy);
+	curl_url_cleanup(attempt->parsed);
 	curl_slist_free_all(attempt->headers);
 	buf_clear(&attempt->body);
 	free(attempt->url);
@@ -228,7 +244,8 @@ make_idle(struct attempt *attempt)
 	    .next = dest->idle,
 	    .dest = dest,
 	    .easy = attempt->easy,
-	    .url = attempt->url};
+	    .url = attempt->url,
+	    .parsed = attempt->parsed};
 	dest->idle = attempt;
 	dest->n_idle++;
 }
