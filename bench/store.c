@@ -120,7 +120,7 @@ run(struct bench *bench, unsigned events)
 			put(bench, done++, now_ms);
 		need(bench->ops->commit(bench->store), "commit");
 		if (++batches % 64 == 0)
-			while (bench->ops->idle(bench->store))
+			while (bench->ops->idle(bench->store, false))
 				;
 	}
 }

@@ -25,6 +25,7 @@ enum {
 	GATHER_FROM = 8,
 	TIDY_MS = 2000,
 	WAIT_MS = 20,
+	QUIET_MS = 250, /* since the last batch */
 };
 
 /* ---- one commit ---- */
@@ -55,6 +56,7 @@ run_batch(struct server *s, bool with_intake)
 	}
 	if (result == STORE_OK) {
 		tell_told(s);
+		s->committed_at_ms = clock_boot_ms();
 		stats_commit(
 		    s->stats, s->sync_us, with_intake ? s->intake.n : 0);
 		if (with_hours)
@@ -279,7 +281,8 @@ serve_idle(struct server *s)
 		s->purging = purge(s);
 		return true;
 	}
-	return s->ops->idle(s->store);
+	return s->ops->idle(
+	    s->store, clock_boot_ms() >= s->committed_at_ms + QUIET_MS);
 }
 
 /* ---- the loop ---- */
@@ -363,8 +366,8 @@ serve_last(struct server *s)
 
 	/* What the store would do when it is closed, it does while events are
 	 * still taken in: the gap until the next start stays short. */
-	while (
-	    !s->failed && clock_boot_ms() < until_ms && s->ops->idle(s->store))
+	while (!s->failed && clock_boot_ms() < until_ms &&
+	       s->ops->idle(s->store, true))
 		(void)serve_round(s, true);
 	/* This beat says `draining`: gateways send nothing more. */
 	control_beat(s, clock_boot_ms());

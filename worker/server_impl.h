@@ -142,14 +142,15 @@ struct server {
 
 	uint64_t boot;
 	int64_t started_at_ms;
-	int64_t beat_at_ms;  /* boot clock: the next one */
-	int64_t retry_at_ms; /* boot clock: no room before */
-	int64_t expire_ms;   /* boot clock: no link is given up before */
-	int64_t sync_us;     /* of the last commit */
-	int64_t fed_at_ms;   /* boot clock: when `hours` was fed */
-	uint64_t fed_events; /* events that had come by then */
-	double per_second;   /* events that came between the last two times */
-	size_t gathered;     /* events of the last commit */
+	int64_t beat_at_ms;      /* boot clock: the next one */
+	int64_t retry_at_ms;     /* boot clock: no room before */
+	int64_t expire_ms;       /* boot clock: no link is given up before */
+	int64_t sync_us;         /* of the last commit */
+	int64_t committed_at_ms; /* boot clock: the last batch */
+	int64_t fed_at_ms;       /* boot clock: when `hours` was fed */
+	uint64_t fed_events;     /* events that had come by then */
+	double per_second; /* events that came between the last two times */
+	size_t gathered;   /* events of the last commit */
 	int64_t gather_until_ms; /* boot clock: for the next one */
 	bool hours_due;          /* `hours` wants to be in the next commit */
 	int64_t unmatch_after;   /* cursor of a reload's second matching */

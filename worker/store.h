@@ -436,8 +436,10 @@ struct store_ops {
 	    struct store *store, struct store_space *space);
 
 	/* Work for when nothing waits: checkpoint, incremental vacuum, key
-	 * filters.  Under 5 ms; returns whether there is more. */
-	bool (*idle)(struct store *store);
+	 * filters.  Under 5 ms, but for the checkpoint of a long log, as all is
+	 * that is not left for a `quiet` time.  Returns whether there is more.
+	 */
+	bool (*idle)(struct store *store, bool quiet);
 };
 
 extern const struct store_ops store_sqlite;

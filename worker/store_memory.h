@@ -210,7 +210,7 @@ enum store_result store_memory_tallies(
     struct store *store, int64_t from_hour, store_tally_fn *fn, void *arg);
 enum store_result
 store_memory_space(struct store *store, struct store_space *space);
-bool store_memory_idle(struct store *store);
+bool store_memory_idle(struct store *store, bool quiet);
 
 /* -- store_memory_blob.c -- */
 

@@ -332,8 +332,9 @@ store_memory_space(struct store *store, struct store_space *space)
 }
 
 bool
-store_memory_idle(struct store *store)
+store_memory_idle(struct store *store, bool quiet)
 {
+	(void)quiet;
 	(void)store;
 	return false;
 }

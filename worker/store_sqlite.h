@@ -388,7 +388,7 @@ enum store_result store_sqlite_delete_event(struct store *store, int64_t seq);
 enum store_result store_sqlite_save_seq(struct store *store);
 /* Copy the log into the database when it has grown to `pages`. */
 enum store_result store_sqlite_checkpoint(struct store *store, int64_t pages);
-bool store_sqlite_idle(struct store *store);
+bool store_sqlite_idle(struct store *store, bool quiet);
 enum store_result
 store_sqlite_space(struct store *store, struct store_space *space);
 

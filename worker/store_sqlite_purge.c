@@ -9,7 +9,8 @@ enum {
 	STEP_EVENTS = 100, /* events deleted in one step */
 	PASS_MS = 600000,  /* between two passes, at most */
 	PAGE_BYTES = 4096,
-	IDLE_PAGES = (1 << 20) / PAGE_BYTES,   /* of the log: worth a copy */
+	QUIET_PAGES = (1 << 20) / PAGE_BYTES,  /* of the log: worth a copy */
+	LOG_PAGES = (16 << 20) / PAGE_BYTES,   /* the same, beside events */
 	SLACK_PAGES = (16 << 20) / PAGE_BYTES, /* free pages that stay */
 };
 
@@ -307,14 +308,15 @@ vacuum(struct store *store)
 }
 
 bool
-store_sqlite_idle(struct store *store)
+store_sqlite_idle(struct store *store, bool quiet)
 {
+	int64_t pages = quiet ? QUIET_PAGES : LOG_PAGES;
+
 	if (store->broken || store->batch)
 		return false;
-	if (store->wal_pages - store->wal_done >= IDLE_PAGES) {
-		return store_sqlite_end(store, store_sqlite_checkpoint(store,
-						   IDLE_PAGES)) == STORE_OK;
-	}
+	if (store->wal_pages - store->wal_done >= pages)
+		return store_sqlite_end(store,
+			   store_sqlite_checkpoint(store, pages)) == STORE_OK;
 	if (store_sqlite_keys_idle(store) || store_sqlite_bodies_idle(store))
 		return true;
 	if (vacuum(store)) {

@@ -636,10 +636,10 @@ finds_keys_of_old_days(void **state)
 		}
 		/* With filters, without and in between. */
 		if (day % 3 == 0)
-			f->ops->idle(f->store);
+			f->ops->idle(f->store, true);
 		stores_pass(DAY);
 	}
-	for (int i = 0; i < 100 && f->ops->idle(f->store); i++)
+	for (int i = 0; i < 100 && f->ops->idle(f->store, true); i++)
 		continue;
 	for (unsigned day = 0; day < 20; day++) {
 		for (unsigned i = 0; i < 10; i++) {

@@ -47,7 +47,7 @@ reopen(struct stores *f)
 static void
 idle(struct stores *f)
 {
-	while (f->ops->idle(f->store))
+	while (f->ops->idle(f->store, true))
 		continue;
 }
 
@@ -244,7 +244,7 @@ what_comes_while_it_reads_is_known(void **state)
 			/* The day ends meanwhile. */
 			if (round == 1 && n == from + 5020)
 				stores_pass(DAY_MS);
-		} while (f->ops->idle(f->store));
+		} while (f->ops->idle(f->store, true));
 		assert_true(strangers(f) < 20);
 		expect_all(f, 0, 5000);
 	}
@@ -354,7 +354,7 @@ no_copy_is_ever_surely_new(void **state)
 		batch(f);
 		stores_pass(any(20) == 0 ? any(3 * DAY_MS / 2) : any(HOUR_MS));
 		for (uint32_t n = any(4); n > 0; n--)
-			(void)f->ops->idle(f->store);
+			(void)f->ops->idle(f->store, true);
 		if (any(30) == 0)
 			purge(f);
 		if (any(60) == 0)

@@ -555,7 +555,7 @@ both_say_the_same(void **state)
 		for (int i = 0; i < BATCHES; i++) {
 			batch();
 			pass(any(10) == 0 ? any(8 * HOUR) : any(HOUR / 4));
-			w.ops[1]->idle(w.stores[1]);
+			w.ops[1]->idle(w.stores[1], true);
 			if (i % 10 == 9)
 				purge();
 			if (i % 10 == 9)

@@ -204,7 +204,7 @@ remembers_over_a_restart(void **state)
 	/* at once what is strict, the rest when it has been read */
 	says(f, "k3", "one", true, STORE_PUT_REFUSED);
 	takes(f, "k1", "other", false, EVENT_CHANGED_BODY);
-	while (f->ops->idle(f->store))
+	while (f->ops->idle(f->store, true))
 		;
 	takes(f, "k4", "one", false, EVENT_REPLAYED_BODY);
 	takes(f, "k4", "two", false, EVENT_CHANGED_BODY | EVENT_REPLAYED_BODY);
@@ -269,7 +269,7 @@ reads_the_earlier_format(void **state)
 	takes(f, "k2", "two", false, 0);
 	stores_pass(DAY);
 	says(f, "k1", "one", false, STORE_PUT_DUPLICATE);
-	while (f->ops->idle(f->store))
+	while (f->ops->idle(f->store, true))
 		;
 	says(f, "k1", "one", false, STORE_PUT_DUPLICATE);
 	says(f, "k2", "two", false, STORE_PUT_DUPLICATE);
