@@ -26,8 +26,8 @@
 #include "known.h"
 
 enum {
-	LANDING_EVENTS = 512,
-	LANDING_BYTES = 4 << 20,
+	LANDING_EVENTS = 1536,
+	LANDING_BYTES = 6 << 20,
 };
 
 struct landing_options {
