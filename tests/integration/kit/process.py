@@ -115,8 +115,23 @@ class Process:
         return "\n".join(self.log().splitlines()[-lines:])
 
     def signal(self, number):
-        if self.alive():
-            os.kill(self.pid, number)
+        if not self.alive():
+            return
+        os.kill(self.pid, number)
+        if number == signal.SIGSTOP:  # each thread stops when it sees it
+            until(self.stopped, f"{self.name} stands still")
+
+    def stopped(self):
+        for thread in os.listdir(f"/proc/{self.pid}/task"):
+            try:
+                with open(f"/proc/{self.pid}/task/{thread}/stat",
+                          encoding="utf-8") as f:
+                    state = f.read().rpartition(") ")[2][0]
+            except FileNotFoundError:  # it has ended
+                continue
+            if state != "T":
+                return False
+        return True
 
     def wait(self, timeout=15):
         try:
