@@ -7,6 +7,7 @@ at; a STORE_FULL of a commit is acknowledged; a store that was drained does
 not count its free pages.
 """
 
+import os
 import subprocess
 import time
 
@@ -133,3 +134,12 @@ def test_dead_letters_have_no_room(site, receiver):
           "an error is logged")
     give_back(hog)
     site.wait_state(event_id, "gone", "dead", timeout=60)
+
+
+def test_log_is_copied_when_nothing_comes(site):
+    """Beside events the store's log grows; then they go where they stay."""
+    site.up(ledger.source(site))
+    server = site.server("lighttpd")
+    Load(site, server, 1000, connections=16, body=2048).wait()
+    until(lambda: os.path.getsize(site.path("store/gaff.db")) > 2_000_000,
+          "the log is copied", found=lambda: os.listdir(site.path("store")))
