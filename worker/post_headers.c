@@ -30,8 +30,6 @@ static const char *const never[] = {
     "upgrade",
 };
 
-enum { PAIRS_MAX = 64 }; /* as many as gateways store */
-
 struct list {
 	struct curl_slist *items;
 	struct curl_slist *last;
@@ -217,48 +215,6 @@ is_forwarded(const struct config_route *route, const char *name)
 	    route->forward.items, route->forward.n, name, false, &by);
 }
 
-struct pair {
-	char *name;
-	char *value;
-};
-
-/* Behind the text that begins at `p`, which is ended there; NULL: it has no
- * end. */
-static char *
-cut(char *p)
-{
-	char *end = strchr(p, '"');
-
-	if (end == NULL)
-		return NULL;
-	*end = '\0';
-	return end + 1;
-}
-
-/* Cut {"name":"text",…} as gateways write it into its parts; false where there
- * are escapes, or another form. */
-static bool
-cut_plain(char *json, struct pair pairs[PAIRS_MAX], size_t *n)
-{
-	char *at = json;
-
-	*n = 0;
-	if (strchr(json, '\\') != NULL)
-		return false;
-	while (*n < PAIRS_MAX && *at == (*n == 0 ? '{' : ',') && at[1] == '"') {
-		pairs[*n].name = at + 2;
-		at = cut(at + 2);
-		if (at == NULL || at[0] != ':' || at[1] != '"')
-			return false;
-		pairs[*n].value = at + 2;
-		at = cut(at + 2);
-		if (at == NULL)
-			return false;
-		++*n;
-	}
-	return *n > 0 && strcmp(at, "}") == 0;
-}
-
 static void
 add_stored_value(struct list *list, const char *name, const json_t *value)
 {
@@ -269,11 +225,12 @@ add_stored_value(struct list *list, const char *name, const json_t *value)
 		add(list, name, text);
 }
 
-/* Headers of any form: text, or an array of texts for one that came twice. */
+/* The event's headers: text, or an array of texts for one that came twice. */
 static void
-add_any(struct list *list, const struct config_route *route, const char *text)
+add_stored(struct list *list, const struct config_route *route,
+    const struct event *event)
 {
-	json_t *headers = json_loads(text, 0, NULL), *value, *each;
+	json_t *headers = json_loads(event->headers, 0, NULL), *value, *each;
 	const char *name;
 	size_t i;
 
@@ -288,26 +245,6 @@ add_any(struct list *list, const struct config_route *route, const char *text)
 			add_stored_value(list, name, value);
 	}
 	json_decref(headers);
-}
-
-/* The event's headers. */
-static void
-add_stored(struct list *list, const struct config_route *route,
-    const struct event *event)
-{
-	char *plain = strdup(event->headers);
-	struct pair pairs[PAIRS_MAX];
-	size_t n;
-
-	if (plain == NULL || !cut_plain(plain, pairs, &n)) {
-		add_any(list, route, event->headers);
-		n = 0;
-	}
-	for (size_t i = 0; i < n; i++)
-		if (is_forwarded(route, pairs[i].name) &&
-		    !has(list, pairs[i].name))
-			add(list, pairs[i].name, pairs[i].value);
-	free(plain);
 }
 
 struct curl_slist *

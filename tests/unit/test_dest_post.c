@@ -355,10 +355,9 @@ headers_of(const char *stored, struct buf *out)
 	store_delivery_free(delivery);
 }
 
-/* Headers as gateways write them are cut, others are parsed: the same comes
- * out. */
+/* Stored headers of any form; what is no JSON gives none. */
 static void
-test_post_plain(void **state)
+test_post_stored(void **state)
 {
 	static const char *const stored[] = {
 	    "{}",
@@ -376,22 +375,19 @@ test_post_plain(void **state)
 	    "{\"x-one",
 	    "",
 	};
-	struct buf plain = {0}, parsed = {0};
-	char blank[512];
+	struct buf sent = {0};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(stored) / sizeof(stored[0]); i++) {
-		snprintf(blank, sizeof(blank), " %s", stored[i]);
-		headers_of(stored[i], &plain);
-		headers_of(blank, &parsed);
-		assert_string_equal(buf_str(&plain), buf_str(&parsed));
-	}
-	support_contains(buf_str(&plain), "\nx-one: 1, 2\nx-empty;\n");
-	support_contains(buf_str(&plain), "\nx-two: {\n");
-	assert_null(strstr(buf_str(&plain), "evil"));
-	assert_null(strstr(buf_str(&plain), "spoofed"));
-	buf_clear(&plain);
-	buf_clear(&parsed);
+	for (size_t i = 0; i < sizeof(stored) / sizeof(stored[0]); i++)
+		headers_of(stored[i], &sent);
+	support_contains(buf_str(&sent), "\nx-one: 1, 2\nx-empty;\n");
+	support_contains(buf_str(&sent), "\nx-two: {\n");
+	support_contains(buf_str(&sent), "\nx-one: 1\nx-two: a\nx-two: b\n");
+	assert_null(strstr(buf_str(&sent), "evil"));
+	assert_null(strstr(buf_str(&sent), "spoofed"));
+	assert_null(strstr(buf_str(&sent), "x-in"));
+	assert_null(strstr(buf_str(&sent), "x-n:"));
+	buf_clear(&sent);
 }
 
 /* The value of a header of the last request; "" when there is none. */
@@ -534,7 +530,7 @@ main(void)
 	    cmocka_unit_test(test_post_retry_after),
 	    cmocka_unit_test(test_post_limits),
 	    cmocka_unit_test(test_post_request),
-	    cmocka_unit_test(test_post_plain),
+	    cmocka_unit_test(test_post_stored),
 	    cmocka_unit_test(test_post_signed),
 	    cmocka_unit_test(test_post_cut),
 	    cmocka_unit_test(test_post_again),
