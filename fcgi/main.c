@@ -191,6 +191,7 @@ run_fastcgi(struct config *config, struct listen *listen, const char *option)
 		return EXIT_FAILED;
 	}
 	set_signals(&set);
+	process_batch();
 	gate = gate_new(config);
 	if (gate != NULL)
 		pool =

@@ -4,6 +4,7 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,6 +20,15 @@ process_harden(void)
 	(void)prctl(PR_SET_DUMPABLE, 0);
 	if (getrandom(&seed, sizeof(seed), 0) == (ssize_t)sizeof(seed))
 		json_object_seed(seed);
+}
+
+void
+process_batch(void)
+{
+	const struct sched_param param = {0};
+
+	if (sched_getscheduler(0) == SCHED_OTHER)
+		(void)sched_setscheduler(0, SCHED_BATCH, &param);
 }
 
 void

@@ -172,9 +172,10 @@ run(const struct options *options, struct config *config,
 	struct server *server;
 	int result;
 
-	/* Before any thread and before ZeroMQ. */
+	/* Before any thread and before ZeroMQ; handlers are as usual. */
 	if ((server_options.spawn = spawn_open()) == NULL)
 		return EXIT_FAILED;
+	process_batch();
 	if ((server = server_open(&server_options)) == NULL)
 		return EXIT_FAILED;
 	result = server_run(server);
