@@ -61,6 +61,7 @@ env = EMPTY=
     assert run["argv"] == ["--one", "two words", "three"]
     assert run["cwd"] == site.path("work")
     assert run["umask"] == 0o022
+    assert run["policy"] == os.sched_getscheduler(0)
     assert run["fds"] == [0, 1, 2, 3], "3 is listdir's own"
     want = {"GAFF_EVENT_ID": event_id, "GAFF_SOURCE": "s", "GAFF_TYPE": "t",
             "GAFF_KEY": "k1", "GAFF_ROUTE": "r", "GAFF_ATTEMPT": "1",
@@ -76,6 +77,14 @@ env = EMPTY=
     headers = json.loads(env["GAFF_HEADERS"])
     assert headers["content-type"] == "application/json"
     assert "x-acme-signature" not in headers
+
+
+def test_policies(site):
+    """Every thread of ours lets the one that woke it go on."""
+    site.up(config(site, ""))
+    for process in site.gateways[0], site.workers["local"]:
+        for thread in os.listdir(f"/proc/{process.pid}/task"):
+            assert os.sched_getscheduler(int(thread)) == os.SCHED_BATCH
 
 
 @pytest.mark.parametrize("code,state", [
