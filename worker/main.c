@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,8 @@
 #include "spawn.h"
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+enum { HEAPS_MAX = 2 }; /* of the allocator: more hold more that is free */
 
 struct options {
 	const char *config;
@@ -220,6 +223,7 @@ main(int argc, char **argv)
 		return filter_helper_main();
 	if ((done = parse_options(argc, argv, &options)) != 0)
 		return done - 1;
+	(void)mallopt(M_ARENA_MAX, HEAPS_MAX);
 	process_harden();
 	return run_as_configured(&options);
 }
