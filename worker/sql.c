@@ -67,6 +67,9 @@ const char *const sql_steps[SQL_VERSION] = {
     [3] = "INSERT OR REPLACE INTO meta(name, value) SELECT 'both_until', day "
 	  "FROM day"
 	  "  ORDER BY day DESC LIMIT 1;",
+    /* Keys of the last day that are not in its table yet. */
+    [4] = "CREATE TABLE recent(n INTEGER PRIMARY KEY, k BLOB NOT NULL,"
+	  "  id BLOB NOT NULL);",
 };
 
 #define EVENT_HEAD                                                             \
@@ -199,6 +202,10 @@ static const char *const texts[SQL__MAX] = {
     [SQL_DAY_INSERT] = "INSERT INTO day(day, n) VALUES(?1, 0)",
     [SQL_DAY_COUNT] = "UPDATE day SET n = ?2 WHERE day = ?1",
     [SQL_DAY_DELETE] = "DELETE FROM day WHERE day = ?1",
+    [SQL_RECENT_LIST] = "SELECT n, k, id FROM recent",
+    [SQL_RECENT_INSERT] = "INSERT INTO recent(k, id) VALUES(?1, ?2)",
+    [SQL_RECENT_DELETE] = "DELETE FROM recent WHERE n = ?1",
+    [SQL_RECENT_CLEAR] = "DELETE FROM recent",
 
     [SQL_TALLY_ADD] = "INSERT INTO tally(hour, kind, name, n) "
 		      "VALUES(?1, ?2, ?3, ?4) "

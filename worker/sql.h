@@ -18,7 +18,7 @@
 
 enum {
 	SQL_APPLICATION = 0x67616666, /* "gaff": PRAGMA application_id */
-	SQL_VERSION = 4,              /* of the schema: PRAGMA user_version */
+	SQL_VERSION = 5,              /* of the schema: PRAGMA user_version */
 };
 
 enum sql_id {
@@ -85,6 +85,10 @@ enum sql_id {
 	SQL_DAY_INSERT,
 	SQL_DAY_COUNT,
 	SQL_DAY_DELETE,
+	SQL_RECENT_LIST,
+	SQL_RECENT_INSERT,
+	SQL_RECENT_DELETE,
+	SQL_RECENT_CLEAR,
 
 	SQL_TALLY_ADD,
 	SQL_TALLY_LIST,

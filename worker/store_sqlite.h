@@ -23,6 +23,7 @@
 #include "bodies.h"
 #include "keys.h"
 #include "known.h"
+#include "recent.h"
 #include "sql.h"
 #include "store.h"
 
@@ -68,8 +69,9 @@ struct store {
 	void *revive_arg;
 	struct keys_hasher *hasher;
 	struct store_sqlite_keys *keys;
-	struct known *known; /* of them, for other threads */
-	int64_t known_day;   /* the last one it was told of */
+	struct recent *recent; /* of the last of them */
+	struct known *known;   /* of them, for other threads */
+	int64_t known_day;     /* the last one it was told of */
 	char *journal_path;
 	uint64_t journal_store;
 	uint64_t journal_upto;
@@ -204,20 +206,28 @@ bool store_sqlite_keys_has_both(
 enum store_result
 store_sqlite_keys_find(struct store *store, struct store_sqlite_day *day,
     const uint8_t key[KEYS_LEN], uint8_t value[STORE_SQLITE_VALUE_LEN]);
-/* An id, or an id and a tag.  STORE_NONE: the key is there already. */
-enum store_result
-store_sqlite_keys_insert(struct store *store, struct store_sqlite_day *day,
-    const uint8_t key[KEYS_LEN], const uint8_t *value, size_t len);
 /* The day of the latest table, and the first one inside the window. */
 int64_t store_sqlite_keys_day(const struct store *store);
 int64_t store_sqlite_keys_since(const struct store *store);
-/* Take back what was just added. */
-enum store_result
-store_sqlite_keys_remove(struct store *store, const uint8_t key[KEYS_LEN]);
 /* Drop (a part of) the oldest table outside the window.  *more: look again. */
 enum store_result store_sqlite_keys_purge(struct store *store, bool *more);
 /* Read some keys into a filter; whether there is more to do. */
 bool store_sqlite_keys_idle(struct store *store);
+
+/* -- store_sqlite_recent.c -- */
+
+/* Read those of an earlier life, or of before a rollback. */
+enum store_result store_sqlite_recent_load(struct store *store);
+/* They go to the table of the latest day. */
+enum store_result store_sqlite_recent_merge(struct store *store);
+/* To the latest day an id, or an id and a tag.  STORE_NONE: the key is there
+ * already. */
+enum store_result
+store_sqlite_keys_insert(struct store *store, struct store_sqlite_day *day,
+    const uint8_t key[KEYS_LEN], const uint8_t *value, size_t len);
+/* Take back what was just added. */
+enum store_result
+store_sqlite_keys_remove(struct store *store, const uint8_t key[KEYS_LEN]);
 
 /* -- store_sqlite_known.c -- */
 

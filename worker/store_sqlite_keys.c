@@ -9,9 +9,9 @@
 
 /*
  * Keys stand in one table a day of the store's clock.  Only the last day's
- * grows; those before get a filter, read bit by bit when nothing else is to be
- * done, and are asked directly until it is ready (or when the filters together
- * would take too much memory).
+ * grows, by store_sqlite_recent.c; those before get a filter, read bit by bit
+ * when nothing else is to be done, and are asked directly until it is ready (or
+ * when the filters together would take too much memory).
  */
 enum { DELETE_KEYS = 2000 /* from an old table, a call: 1999 in the SQL */ };
 
@@ -131,6 +131,8 @@ store_sqlite_keys_load(struct store *store)
 	}
 	if (result == STORE_OK)
 		result = load_format(store, keys);
+	if (result == STORE_OK)
+		result = store_sqlite_recent_load(store);
 	if (result == STORE_OK && old != NULL)
 		store_sqlite_filters_take(keys, old);
 	else if (result == STORE_OK && keys->n > 0)
@@ -185,6 +187,9 @@ store_sqlite_keys_today(struct store *store, struct store_sqlite_day **day)
 	*day = keys->n > 0 ? &keys->days[keys->n - 1] : NULL;
 	if (*day != NULL && (*day)->day >= number)
 		return STORE_OK;
+	result = store_sqlite_recent_merge(store);
+	if (result != STORE_OK)
+		return result;
 	*day = add_day(keys, number, 0);
 	if (*day == NULL)
 		return STORE_FULL;
@@ -247,16 +252,24 @@ enum store_result
 store_sqlite_keys_find(struct store *store, struct store_sqlite_day *day,
     const uint8_t key[KEYS_LEN], uint8_t value[STORE_SQLITE_VALUE_LEN])
 {
+	const struct store_sqlite_keys *keys = store->keys;
+	const struct recent_key *recent = NULL;
 	enum store_result result;
 	size_t len;
 
+	memset(value, 0, STORE_SQLITE_VALUE_LEN);
+	if (day == &keys->days[keys->n - 1])
+		recent = recent_find(store->recent, key);
+	if (recent != NULL) {
+		memcpy(value, recent->value, recent->len);
+		return STORE_NONE;
+	}
 	if (day->filter != NULL && !keys_filter_maybe(day->filter, key))
 		return STORE_OK;
 	result = store_sqlite_day_prepare(
 	    store, &day->find, "SELECT id FROM $ WHERE k = ?1", day);
 	if (result != STORE_OK)
 		return result;
-	memset(value, 0, STORE_SQLITE_VALUE_LEN);
 	sqlite3_bind_blob(day->find, 1, key, KEYS_LEN, SQLITE_STATIC);
 	if (!sql_row(day->find, &result))
 		return result;
@@ -265,48 +278,6 @@ store_sqlite_keys_find(struct store *store, struct store_sqlite_day *day,
 		memcpy(value, sqlite3_column_blob(day->find, 0), len);
 	sqlite3_reset(day->find);
 	return STORE_NONE;
-}
-
-enum store_result
-store_sqlite_keys_insert(struct store *store, struct store_sqlite_day *day,
-    const uint8_t key[KEYS_LEN], const uint8_t *value, size_t len)
-{
-	enum store_result result;
-
-	result = store_sqlite_day_prepare(store, &day->insert,
-	    "INSERT OR IGNORE INTO $(k, id) VALUES(?1, ?2)", day);
-	if (result != STORE_OK)
-		return result;
-	sqlite3_bind_blob(day->insert, 1, key, KEYS_LEN, SQLITE_STATIC);
-	sqlite3_bind_blob(day->insert, 2, value, (int)len, SQLITE_STATIC);
-	result = sql_run(day->insert);
-	if (result != STORE_OK)
-		return result;
-	if (sqlite3_changes(store->db) == 0)
-		return STORE_NONE;
-	day->n++;
-	day->dirty = true;
-	known_add(store->known, key);
-	return STORE_OK;
-}
-
-enum store_result
-store_sqlite_keys_remove(struct store *store, const uint8_t key[KEYS_LEN])
-{
-	struct store_sqlite_day *day = &store->keys->days[store->keys->n - 1];
-	sqlite3_stmt *statement = NULL;
-	enum store_result result;
-
-	result = store_sqlite_day_prepare(
-	    store, &statement, "DELETE FROM $ WHERE k = ?1", day);
-	if (result == STORE_OK) {
-		sqlite3_bind_blob(statement, 1, key, KEYS_LEN, SQLITE_STATIC);
-		result = sql_run(statement);
-		day->n -= sqlite3_changes(store->db);
-		day->dirty = true;
-	}
-	sqlite3_finalize(statement);
-	return result;
 }
 
 /* The oldest day leaves the list. */

@@ -346,8 +346,9 @@ store_sqlite_open(const struct store_options *options)
 	store->hasher = keys_hasher_new();
 	store->bodies = bodies_new();
 	store->known = known_new();
+	store->recent = recent_new();
 	if (store->hasher == NULL || store->bodies == NULL ||
-	    store->known == NULL ||
+	    store->known == NULL || store->recent == NULL ||
 	    strncmp(url, scheme, sizeof scheme - 1) != 0)
 		goto fail;
 	store->file = store_sqlite_file_open(url + sizeof scheme - 1);
@@ -383,6 +384,7 @@ store_sqlite_close(struct store *store)
 	keys_hasher_free(store->hasher);
 	bodies_free(store->bodies);
 	known_free(store->known);
+	recent_free(store->recent);
 	free(store->journal_path);
 	free(store);
 }

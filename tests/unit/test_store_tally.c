@@ -171,6 +171,7 @@ make_old(const struct stores *f)
 	assert_int_equal(
 	    sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
 	assert_int_equal(sql_exec(db, "DROP TABLE tally; DROP TABLE blob; "
+				      "DROP TABLE recent; "
 				      "PRAGMA user_version = 1"),
 	    SQLITE_OK);
 	sqlite3_close(db);
