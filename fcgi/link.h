@@ -80,7 +80,7 @@ enum link_push {
 	LINK_NO_MEMORY,
 };
 
-enum { LINK_LOST_MS = 30000, LINK_PUSHES = 8 };
+enum { LINK_LOST_MS = 30000, LINK_PUSHES = 32 };
 
 /* An event as it goes over the wire; nothing of it is kept.  NULL without
  * memory.  For link_push(). */
