@@ -81,9 +81,12 @@ next_connection(const struct thread *self)
 	return fd;
 }
 
+/* What it has handed over does not wait for that. */
 static void
 take_turn(struct thread *self)
 {
+	if (!self->has_turn)
+		gate_flush(self->pool->gate);
 	while (!self->has_turn)
 		self->has_turn = sem_wait(&self->pool->turns) == 0;
 }

@@ -89,6 +89,7 @@ struct store {
 	bool vacuumed;         /* pages were given back since the last copy */
 	int64_t wal_pages;     /* in the log */
 	int64_t wal_done;      /* of these copied into the database */
+	int64_t wal_top;       /* what its file has had room for */
 	int64_t clock_base_ms; /* store clock when the boot clock was … */
 	int64_t clock_boot_ms;
 	int64_t clock_written_ms;
@@ -398,6 +399,8 @@ enum store_result store_sqlite_delete_event(struct store *store, int64_t seq);
 enum store_result store_sqlite_save_seq(struct store *store);
 /* Copy the log into the database when it has grown to `pages`. */
 enum store_result store_sqlite_checkpoint(struct store *store, int64_t pages);
+/* The same with all of it, and give back what its file takes. */
+enum store_result store_sqlite_empty_log(struct store *store);
 bool store_sqlite_idle(struct store *store, bool quiet);
 enum store_result
 store_sqlite_space(struct store *store, struct store_space *space);

@@ -77,10 +77,7 @@ store_sqlite_erase(struct store *store, bool *more)
 		*more = true;
 		result = sql_run(sql_bind(&store->sql, SQL_VACUUM, ""));
 	} else if (result == STORE_OK) {
-		result = sql_result(
-		    store->db, sqlite3_wal_checkpoint_v2(store->db, NULL,
-				   SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL));
-		store->wal_pages = store->wal_done = 0;
+		result = store_sqlite_empty_log(store);
 	}
 	return store_sqlite_end(store, result);
 }

@@ -192,6 +192,8 @@ note_commit(void *arg, sqlite3 *db, const char *name, int pages)
 	if (pages < store->wal_pages)
 		store->wal_done = 0;
 	store->wal_pages = pages;
+	if (pages > store->wal_top)
+		store->wal_top = pages;
 	return SQLITE_OK;
 }
 

@@ -9,8 +9,8 @@ enum {
 	STEP_EVENTS = 100, /* events deleted in one step */
 	PASS_MS = 600000,  /* between two passes, at most */
 	PAGE_BYTES = 4096,
-	QUIET_PAGES = (1 << 20) / PAGE_BYTES,  /* of the log: worth a copy */
-	LOG_PAGES = (16 << 20) / PAGE_BYTES,   /* the same, beside events */
+	QUIET_PAGES = (1 << 20) / PAGE_BYTES,  /* of the log: worth emptying */
+	LOG_PAGES = (16 << 20) / PAGE_BYTES,   /* worth a copy beside events */
 	SLACK_PAGES = (16 << 20) / PAGE_BYTES, /* free pages that stay */
 };
 
@@ -291,6 +291,17 @@ store_sqlite_checkpoint(struct store *store, int64_t pages)
 	return STORE_OK;
 }
 
+enum store_result
+store_sqlite_empty_log(struct store *store)
+{
+	int rc = sqlite3_wal_checkpoint_v2(
+	    store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+
+	if (rc == SQLITE_OK)
+		store->wal_pages = store->wal_done = store->wal_top = 0;
+	return sql_result(store->db, rc);
+}
+
 /* Give free pages back once they are many, and a tenth of the file. */
 static bool
 vacuum(struct store *store)
@@ -310,13 +321,14 @@ vacuum(struct store *store)
 bool
 store_sqlite_idle(struct store *store, bool quiet)
 {
-	int64_t pages = quiet ? QUIET_PAGES : LOG_PAGES;
-
 	if (store->broken || store->batch)
 		return false;
-	if (store->wal_pages - store->wal_done >= pages)
-		return store_sqlite_end(store,
-			   store_sqlite_checkpoint(store, pages)) == STORE_OK;
+	if (quiet && store->wal_top >= QUIET_PAGES)
+		return store_sqlite_end(store, store_sqlite_empty_log(store)) ==
+		       STORE_OK;
+	if (store->wal_pages - store->wal_done >= LOG_PAGES)
+		return store_sqlite_end(store, store_sqlite_checkpoint(store,
+						   LOG_PAGES)) == STORE_OK;
 	if (store_sqlite_keys_idle(store) || store_sqlite_bodies_idle(store))
 		return true;
 	if (vacuum(store)) {

@@ -143,3 +143,5 @@ def test_log_is_copied_when_nothing_comes(site):
     Load(site, server, 1000, connections=16, body=2048).wait()
     until(lambda: os.path.getsize(site.path("store/gaff.db")) > 2_000_000,
           "the log is copied", found=lambda: os.listdir(site.path("store")))
+    until(lambda: not os.path.getsize(site.path("store/gaff.db-wal")),
+          "its place is given back")

@@ -1,11 +1,13 @@
 """FastCGI spoken straight to the gateway: smuggling and hostile peers.
 
-Smuggling turns red when fcgi/request.c keeps a connection (FCGX_Finish_r
+What is sent on at once turns red when a thread waits for its turn with events
+that nobody was told of (fcgi/pool.c).  Smuggling turns red when fcgi/request.c keeps a connection (FCGX_Finish_r
 without FCGX_Free(…, 1)) and does not read the body to its end.  The GET_VALUES
 and long-length cases turn red (the gateway aborts inside libfcgi) when the
 check of a connection's first record is taken out of fcgi/listen.c.
 """
 
+import re
 import socket
 import struct
 
@@ -13,6 +15,7 @@ import pytest
 
 from kit import fastcgi, sign, web
 from kit.fastcgi import BEGIN, KEEP_CONN, PARAMS, STDIN
+from kit.wait import until
 
 CONFIG = """
 [source hub]
@@ -317,3 +320,18 @@ def test_parameter_twice(up, name, value, first):
            + fastcgi.stream(STDIN, body))
     answer = fastcgi.send(up.listen, raw)
     assert answer.status in (400, 401), answer
+
+
+def test_large_requests_are_sent_on_at_once(up):
+    """One that is not there whole is served by a thread without a turn: the
+    link is told of its event then, and does not find it 250 ms later."""
+    for n in range(11):
+        body = b'{"pad": "%s"}' % (b"x" * 60_000)
+        answer = up.post("/hooks/hub", sign.github(body, f"large-{n}"), body)
+        assert answer.status == 200, answer
+
+    def took():
+        return sorted(float(ms) for ms in re.findall(
+            r"key=large-\d+ .* ms=([\d.]+)", up.gateways[0].log()))
+    until(lambda: len(took()) == 11, "all are logged", found=took)
+    assert took()[5] < 100, took()
