@@ -87,6 +87,14 @@ def test_policies(site):
             assert os.sched_getscheduler(int(thread)) == os.SCHED_BATCH
 
 
+def test_a_policy_of_ones_own(site):
+    """What the operator chose stays, for each thread."""
+    site.configure(config(site, ""))
+    worker = site.worker(wrap=["/usr/bin/chrt", "--idle", "0"])
+    for thread in os.listdir(f"/proc/{worker.pid}/task"):
+        assert os.sched_getscheduler(int(thread)) == os.SCHED_IDLE
+
+
 @pytest.mark.parametrize("code,state", [
     (0, "delivered"), (100, "dead"), (1, "waiting"), (75, "waiting")])
 def test_exit_codes(site, code, state):
