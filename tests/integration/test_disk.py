@@ -75,8 +75,11 @@ def test_full_disk(site):
     assert worker.alive(), worker.tail()
     for n in range(3):
         begin = time.monotonic()
-        assert post(site, f"more-{n}").status == 503
+        answer = post(site, f"more-{n}")
         assert time.monotonic() - begin < IN_TIME
+        # a log that is emptied may give back the room for it
+        assert answer.status in (200, 503), answer
+        taken += [f"more-{n}"] if answer.status == 200 else []
     stored = {e["key"] for e in site.json("events", "--limit", "1000")}
     assert set(taken) <= stored
     site.gaff("resume", "keep")
